@@ -1,0 +1,2 @@
+//! The leadflow binary.
+fn main() {}
