@@ -1,0 +1,59 @@
+//! One file per command. Each asks a role over gRPC, or, where an operator must be able to work while roles are down
+//! (migrations, topics, offsets, dead letters, keys), the database, the broker or the file itself.
+
+pub(crate) mod act;
+pub(crate) mod check;
+pub(crate) mod config;
+pub(crate) mod dead_letter;
+pub(crate) mod doctor;
+pub(crate) mod key;
+pub(crate) mod lead;
+pub(crate) mod migrate;
+pub(crate) mod model;
+pub(crate) mod offsets;
+pub(crate) mod person;
+pub(crate) mod pool;
+pub(crate) mod rep;
+pub(crate) mod schema;
+pub(crate) mod topics;
+pub(crate) mod watch;
+
+use std::process::ExitCode;
+
+use crate::cli::{Arguments, Command};
+use crate::output::Output;
+
+/// Runs the command.
+///
+/// # Errors
+/// Whatever it could not do, with the causes.
+pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let Arguments { global, command } = arguments;
+    let output = Output::new(global.json);
+    let connection = &global.connection;
+    match command {
+        Command::Serve { role } => crate::serve::run(&global, role).await?,
+        Command::Watch(command) => command.run(connection, output).await?,
+        Command::Lead(command) => return command.run(connection, output).await,
+        Command::Model(command) => command.run(connection, output).await?,
+        Command::Rep(command) => command.run(connection, output).await?,
+        Command::Pool(command) => command.run(connection, output).await?,
+        Command::Act(command) => command.run(connection, output).await?,
+        Command::Recompute(key) => person::recompute(key, connection, output).await?,
+        Command::Erase(command) => command.run(connection, output).await?,
+        Command::Check(command) => return command.run(output),
+        Command::Key(command) => command.run(&global, output)?,
+        Command::Migrate(command) => command.run(&global, output).await?,
+        Command::Topics(command) => return command.run(&global, output).await,
+        Command::Offsets(command) => return command.run(&global, output).await,
+        Command::DeadLetter(command) => command.run(&global, output).await?,
+        Command::Schema(command) => command.run(output)?,
+        Command::Config(command) => command.run(&global, output)?,
+        Command::Doctor => return doctor::run(&global, output).await,
+        Command::Completion { shell } => {
+            use clap::CommandFactory as _;
+            clap_complete::generate(shell, &mut Arguments::command(), "leadflow", &mut std::io::stdout());
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
