@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
+use leadflow_stand::Stand;
 use nix::sys::signal::Signal;
 
 use crate::plan::{Fault, Plan};
-use crate::stand::{ROLES, Stand};
+use crate::team::ROLES;
 use crate::traffic::Progress;
 
 /// Longer than the group's session timeout (10 s) and than a session may be idle in a transaction (5 s): the others have
@@ -104,7 +105,9 @@ async fn open_transactions(stand: &Stand, role: &str) -> anyhow::Result<u64> {
         "select count(*) from pg_stat_activity where usename = '{role}' and state = 'idle in transaction' and clock_timestamp() - state_change > interval '30 milliseconds'"
     );
     tokio::time::sleep(Duration::from_millis(35)).await;
-    let output =
-        tokio::process::Command::new("psql").args([&stand.database_admin_url(), "-Atqc", &sql]).output().await?;
+    let output = tokio::process::Command::new("psql")
+        .args([stand.service("DATABASE_ADMIN_URL"), "-Atqc", &sql])
+        .output()
+        .await?;
     Ok(String::from_utf8_lossy(&output.stdout).trim().parse().unwrap_or(0))
 }

@@ -7,9 +7,8 @@ mod consumer;
 mod faults;
 mod oracle;
 mod plan;
-mod process;
 mod sales;
-mod stand;
+mod team;
 mod traffic;
 
 use std::path::PathBuf;
@@ -87,18 +86,19 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: RunArguments) -> anyhow::Result<bool> {
-    let mut stand = stand::Stand::build(&arguments).await.context("the deployment did not come up")?;
+    let mut stand = team::assemble(&arguments).await.context("the deployment did not come up")?;
     let outcome = under_fire(&arguments, &mut stand).await;
     let verdict = match outcome {
-        Ok(()) => stand.ask_the_oracle(&arguments).await,
+        Ok(()) => team::ask_the_oracle(&mut stand, arguments.seed).await,
         Err(error) => Err(error),
     };
-    stand.tear_down().await;
-    verdict
+    let late = stand.tear_down().await;
+    late.iter().for_each(|line| println!("chaos: {line}"));
+    Ok(verdict? && late.is_empty())
 }
 
 /// Traffic, consumers, sales people and faults at once; ends when the traffic has ended and every fault was done.
-async fn under_fire(arguments: &RunArguments, stand: &mut stand::Stand) -> anyhow::Result<()> {
+async fn under_fire(arguments: &RunArguments, stand: &mut leadflow_stand::Stand) -> anyhow::Result<()> {
     let plan = plan::Plan::draw(arguments);
     println!("chaos: seed {}, {} events, plan: {}", arguments.seed, arguments.events, plan.summary());
     let acks = acks::AckLog::create(&stand.folder().join("acks.jsonl"))?;
@@ -107,12 +107,12 @@ async fn under_fire(arguments: &RunArguments, stand: &mut stand::Stand) -> anyho
     let traffic =
         traffic::send(stand.doors()?, arguments.seed, arguments.events, arguments.rate, acks, progress.clone());
     let consumer = consumer::follow(
-        stand.assignment_endpoints(),
-        stand.api_key(),
+        stand.urls("assignment"),
+        stand.api_key().to_owned(),
         stand.folder().join("stream.jsonl"),
         stop.clone(),
     );
-    let sales = sales::work(stand.assignment_endpoints(), stand.api_key(), arguments.seed, stop.clone());
+    let sales = sales::work(stand.urls("assignment"), stand.api_key().to_owned(), arguments.seed, stop.clone());
     let faults = faults::carry_out(plan, stand, progress);
     let at_work = async {
         let (sent, broken) = tokio::join!(traffic, faults);

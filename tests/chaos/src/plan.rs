@@ -5,7 +5,7 @@ use rand::{RngExt as _, SeedableRng as _, seq::SliceRandom as _};
 use rand_chacha::ChaCha8Rng;
 
 use crate::RunArguments;
-use crate::stand::ROLES;
+use crate::team::ROLES;
 
 /// One fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

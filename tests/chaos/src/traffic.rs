@@ -7,13 +7,10 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use jiff::Timestamp;
-use leadflow_proto::ingest::v1::{
-    Event, PublishEventsRequest, PublishStatus, ingest_service_client::IngestServiceClient,
-};
+use leadflow_proto::ingest::v1::{Event, PublishEventsRequest, PublishStatus};
 use leadflow_simulator::call::Call;
-use leadflow_simulator::door::Doors;
 use leadflow_simulator::load::{Load, Shape, Touch};
-use leadflow_simulator::setup::Authorized;
+use leadflow_stand::Replica;
 use serde_json::{Value, json};
 
 use crate::acks::{Ack, AckLog};
@@ -28,13 +25,6 @@ impl Progress {
         let (done, all) = (self.0.0.load(Ordering::Relaxed), self.0.1.load(Ordering::Relaxed));
         u32::try_from((done * 1000).checked_div(all).unwrap_or(0)).unwrap_or(1000)
     }
-}
-
-/// One replica of ingest.
-#[derive(Clone)]
-pub(crate) struct Replica {
-    pub(crate) http: Doors,
-    pub(crate) grpc: IngestServiceClient<Authorized>,
 }
 
 /// Persons of the load: few enough that every one of them is asked for at the end.

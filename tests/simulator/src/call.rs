@@ -45,11 +45,16 @@ impl Call {
         let url = format!("\"$LEADFLOW_INGEST_URL{}\"", self.path());
         match self {
             Call::Segment { body, .. } => {
-                format!("curl -sS -u \"$LEADFLOW_WRITE_KEY:\" -H 'content-type: application/json' -d {} {url}", quoted(&body.to_string()))
+                format!(
+                    "curl -sS -u \"$LEADFLOW_WRITE_KEY:\" -H 'content-type: application/json' -d {} {url}",
+                    quoted(&body.to_string())
+                )
             }
             Call::Form { fields, .. } => {
-                let fields: Vec<String> =
-                    fields.iter().map(|(name, value)| format!("--data-urlencode {}", quoted(&format!("{name}={value}")))).collect();
+                let fields: Vec<String> = fields
+                    .iter()
+                    .map(|(name, value)| format!("--data-urlencode {}", quoted(&format!("{name}={value}"))))
+                    .collect();
                 format!("curl -sS {} {url}", fields.join(" "))
             }
             Call::Mail { mime, .. } => format!(

@@ -4,12 +4,30 @@ use rand::{RngExt as _, SeedableRng as _, seq::IndexedRandom as _};
 use rand_chacha::ChaCha8Rng;
 
 const GIVEN: [&str; 24] = [
-    "Ada", "Bruno", "Chiara", "Dmitri", "Elif", "Farid", "Greta", "Hiro", "Ines", "Jonas", "Kofi", "Lena", "Mateo", "Noor",
-    "Olga", "Priya", "Quentin", "Rosa", "Sven", "Tala", "Umar", "Vera", "Wen", "Zoë",
+    "Ada", "Bruno", "Chiara", "Dmitri", "Elif", "Farid", "Greta", "Hiro", "Ines", "Jonas", "Kofi", "Lena", "Mateo",
+    "Noor", "Olga", "Priya", "Quentin", "Rosa", "Sven", "Tala", "Umar", "Vera", "Wen", "Zoë",
 ];
 const FAMILY: [&str; 20] = [
-    "Abara", "Bergström", "Castillo", "Dorsey", "Eklund", "Ferrante", "Grünwald", "Hassan", "Ibarra", "Jansen", "Kowalski",
-    "Lindqvist", "Moreau", "Nakata", "Okafor", "Petrov", "Quispe", "Rossi", "Sato", "Tremblay",
+    "Abara",
+    "Bergström",
+    "Castillo",
+    "Dorsey",
+    "Eklund",
+    "Ferrante",
+    "Grünwald",
+    "Hassan",
+    "Ibarra",
+    "Jansen",
+    "Kowalski",
+    "Lindqvist",
+    "Moreau",
+    "Nakata",
+    "Okafor",
+    "Petrov",
+    "Quispe",
+    "Rossi",
+    "Sato",
+    "Tremblay",
 ];
 const COMPANY: [(&str, &str); 14] = [
     ("Northwind Analytics", "northwind-analytics"),
@@ -27,8 +45,16 @@ const COMPANY: [(&str, &str); 14] = [
     ("Meridian Water", "meridian-water"),
     ("Nimbus Games", "nimbus-games"),
 ];
-const TITLE: [&str; 8] =
-    ["Head of Marketing", "VP Sales", "CTO", "Operations Manager", "Founder", "Revenue Analyst", "Procurement Lead", "Director of IT"];
+const TITLE: [&str; 8] = [
+    "Head of Marketing",
+    "VP Sales",
+    "CTO",
+    "Operations Manager",
+    "Founder",
+    "Revenue Analyst",
+    "Procurement Lead",
+    "Director of IT",
+];
 
 /// Somebody who buys, or might.
 #[derive(Clone, Debug)]

@@ -64,7 +64,9 @@ async fn main() -> anyhow::Result<()> {
             let channel = setup::connect(&arguments.assignment_url, &arguments.api_key).await?;
             setup::sample_team(channel, now()).await
         }
-        Command::Run { run_number, print_curl, linger } => run(&arguments, &doors, *run_number, *print_curl, *linger).await,
+        Command::Run { run_number, print_curl, linger } => {
+            run(&arguments, &doors, *run_number, *print_curl, *linger).await
+        }
         Command::Load { touches } => {
             let mut load = load::Load::new(arguments.seed, load::Shape::default(), now());
             for _ in 0..*touches {
@@ -77,7 +79,13 @@ async fn main() -> anyhow::Result<()> {
     }
 }
 
-async fn run(arguments: &Arguments, doors: &Doors, run_number: u64, print_curl: bool, linger: u64) -> anyhow::Result<()> {
+async fn run(
+    arguments: &Arguments,
+    doors: &Doors,
+    run_number: u64,
+    print_curl: bool,
+    linger: u64,
+) -> anyhow::Result<()> {
     let scenes = story::story(arguments.seed, run_number, now());
     let length = scenes.last().map_or(Duration::ZERO, |scene| scene.at);
     let channel = setup::connect(&arguments.assignment_url, &arguments.api_key).await?;
@@ -100,7 +108,12 @@ async fn tell(doors: &Doors, scenes: &[story::Scene], print_curl: bool) -> anyho
         }
         if scene.refused {
             let answer = doors.send(&scene.call).await?;
-            anyhow::ensure!(answer.status == 400, "a call that must be refused was answered {}: {}", answer.status, answer.body);
+            anyhow::ensure!(
+                answer.status == 400,
+                "a call that must be refused was answered {}: {}",
+                answer.status,
+                answer.body
+            );
         } else {
             doors.deliver(&scene.call, 30).await.with_context(|| format!("not taken: {}", scene.title))?;
         }

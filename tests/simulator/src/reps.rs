@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use leadflow_proto::assignment::v1::{
     AcceptLeadRequest, AssignmentEvent, DeclineLeadRequest, Guard, Start, WatchAssignmentsRequest,
-    assignment_stream_service_client::AssignmentStreamServiceClient, rep_service_client::RepServiceClient, start::Position,
+    assignment_stream_service_client::AssignmentStreamServiceClient, rep_service_client::RepServiceClient,
+    start::Position,
 };
 
 use crate::setup::Authorized;
@@ -17,7 +18,8 @@ pub async fn answer_offers(channel: Authorized, until: Duration, decline_every: 
     let mut stream = AssignmentStreamServiceClient::new(channel.clone());
     let mut reps = RepServiceClient::new(channel);
     let start = Some(Start { position: Some(Position::Latest(true)) });
-    let mut responses = stream.watch_assignments(WatchAssignmentsRequest { start, ..Default::default() }).await?.into_inner();
+    let mut responses =
+        stream.watch_assignments(WatchAssignmentsRequest { start, ..Default::default() }).await?.into_inner();
     let deadline = tokio::time::Instant::now() + until;
     let mut answered = 0;
     while let Ok(response) = tokio::time::timeout_at(deadline, responses.message()).await {
@@ -46,7 +48,14 @@ async fn answer(reps: &mut RepServiceClient<Authorized>, event: &AssignmentEvent
     match answer {
         Ok(()) => Ok(()),
         // The offer was taken back or has passed on meanwhile: nothing to answer any more.
-        Err(status) if matches!(status.code(), tonic::Code::FailedPrecondition | tonic::Code::Aborted | tonic::Code::NotFound) => Ok(()),
+        Err(status)
+            if matches!(
+                status.code(),
+                tonic::Code::FailedPrecondition | tonic::Code::Aborted | tonic::Code::NotFound
+            ) =>
+        {
+            Ok(())
+        }
         Err(status) => Err(status.into()),
     }
 }

@@ -35,7 +35,8 @@ pub type Authorized = tonic::service::interceptor::InterceptedService<Channel, B
 /// # Errors
 /// If it cannot be reached within 10 s.
 pub async fn connect(url: &str, api_key: &str) -> anyhow::Result<Authorized> {
-    let endpoint = tonic::transport::Endpoint::from_shared(url.to_owned())?.connect_timeout(std::time::Duration::from_secs(10));
+    let endpoint =
+        tonic::transport::Endpoint::from_shared(url.to_owned())?.connect_timeout(std::time::Duration::from_secs(10));
     Ok(Authorized::new(endpoint.connect().await?, Bearer::new(api_key)?))
 }
 
@@ -72,7 +73,8 @@ pub async fn sample_team(channel: Authorized, now: Timestamp) -> anyhow::Result<
         admin.put_rep(PutRepRequest { rep: Some(rep) }).await?;
         admin.set_presence(SetPresenceRequest { rep_id: rep_id.to_owned(), present: true }).await?;
     }
-    let members = TEAM.map(|(rep_id, _, _, weight)| PoolMember { rep_id: rep_id.to_owned(), weight, ..Default::default() });
+    let members =
+        TEAM.map(|(rep_id, _, _, weight)| PoolMember { rep_id: rep_id.to_owned(), weight, ..Default::default() });
     let pool = Pool {
         pool_id: POOL.to_owned(),
         name: "Inbound".to_owned(),

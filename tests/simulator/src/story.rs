@@ -24,7 +24,14 @@ pub struct Scene {
 /// Writes the story. `now` is the start of the run: older touches carry earlier timestamps.
 #[must_use]
 pub fn story(seed: u64, run_number: u64, now: Timestamp) -> Vec<Scene> {
-    let mut writer = Writer { casting: Casting::new(seed, run_number), now, run_number, next: 0, at: Duration::ZERO, scenes: Vec::new() };
+    let mut writer = Writer {
+        casting: Casting::new(seed, run_number),
+        now,
+        run_number,
+        next: 0,
+        at: Duration::ZERO,
+        scenes: Vec::new(),
+    };
     writer.asks_for_a_demo();
     writer.warms_up_to_the_threshold();
     writer.calls_back_by_phone();
@@ -107,8 +114,16 @@ impl Writer {
             self.scene(format!("a visitor reads {path}"), call);
         }
         let call = self.identify(&ada, 0);
-        self.scene(format!("{} {} leaves an address: the visits before are theirs now", ada.given_name, ada.family_name), call);
-        let call = self.track(&ada, 0, "Demo Requested", json!({ "message": "Could you show us the reporting part this week?" }));
+        self.scene(
+            format!("{} {} leaves an address: the visits before are theirs now", ada.given_name, ada.family_name),
+            call,
+        );
+        let call = self.track(
+            &ada,
+            0,
+            "Demo Requested",
+            json!({ "message": "Could you show us the reporting part this week?" }),
+        );
         self.scene(format!("{} asks for a demo", ada.given_name), call.clone());
         self.scene("the same click again, by a nervous browser: nothing changes", call);
     }
@@ -121,7 +136,9 @@ impl Writer {
             let call = self.page(&bruno, hours, path);
             self.scene(format!("{} reads {path}", bruno.given_name), call);
         }
-        for (hours, event) in [(46, "Webinar Registered"), (20, "Webinar Attended"), (3, "Whitepaper Downloaded"), (1, "Trial Started")] {
+        for (hours, event) in
+            [(46, "Webinar Registered"), (20, "Webinar Attended"), (3, "Whitepaper Downloaded"), (1, "Trial Started")]
+        {
             let call = self.track(&bruno, hours, event, json!({ "topic": "Forecasting without spreadsheets" }));
             self.scene(format!("{}: {event}", bruno.given_name), call);
         }
@@ -136,7 +153,10 @@ impl Writer {
             ("message", "Please call me after lunch.".to_owned()),
             ("message_id", self.message_id()),
         ];
-        self.scene(format!("{} leaves only a phone number and wants a call", chiara.given_name), Call::Form { form: "callback", fields });
+        self.scene(
+            format!("{} leaves only a phone number and wants a call", chiara.given_name),
+            Call::Form { form: "callback", fields },
+        );
     }
 
     fn chats(&mut self) {
@@ -149,7 +169,8 @@ impl Writer {
 
     fn writes_a_mail(&mut self) {
         let elif = self.casting.person();
-        let (name, email, id) = (format!("{} {}", elif.given_name, elif.family_name), elif.email.clone(), self.message_id());
+        let (name, email, id) =
+            (format!("{} {}", elif.given_name, elif.family_name), elif.email.clone(), self.message_id());
         let date = self.now.strftime("%a, %d %b %Y %H:%M:%S +0000");
         let mime = format!(
             "From: {name} <{email}>\r\nTo: sales@seller.example\r\nSubject: Offer for 40 seats\r\nDate: {date}\r\nMessage-ID: <{id}@mail.example>\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nHello,\r\nwe are 40 people and would like an offer until Friday.\r\n\r\nKind regards\r\n{name}\r\n"
@@ -192,7 +213,8 @@ impl Writer {
         let bot = self.casting.person();
         for path in ["/", "/pricing"] {
             let Call::Segment { method, mut body } = self.page(&bot, 0, path) else { continue };
-            body["context"]["userAgent"] = json!("Mozilla/5.0 (compatible; ExampleBot/2.1; +http://bot.example/info) Googlebot");
+            body["context"]["userAgent"] =
+                json!("Mozilla/5.0 (compatible; ExampleBot/2.1; +http://bot.example/info) Googlebot");
             self.scene(format!("a crawler reads {path}: noted, no points"), Call::Segment { method, body });
         }
     }

@@ -11,26 +11,33 @@ use nix::unistd::Pid;
 use tokio::process::{Child, Command};
 
 /// What to start, and the running child.
-pub(crate) struct Process {
+#[derive(Debug)]
+pub struct Process {
     name: String,
     binary: PathBuf,
     arguments: Vec<String>,
     log: PathBuf,
     child: Option<Child>,
-    /// How often it was started.
-    starts: u32,
 }
 
 impl Process {
-    pub(crate) fn new(name: &str, binary: &Path, arguments: Vec<String>, log: PathBuf) -> Self {
-        Self { name: name.to_owned(), binary: binary.to_owned(), arguments, log, child: None, starts: 0 }
+    /// Not yet started. Its output goes to `log`.
+    #[must_use]
+    pub fn new(name: &str, binary: &Path, arguments: Vec<String>, log: PathBuf) -> Self {
+        Self { name: name.to_owned(), binary: binary.to_owned(), arguments, log, child: None }
     }
 
-    pub(crate) fn name(&self) -> &str {
+    /// "qualification-a".
+    #[must_use]
+    pub fn name(&self) -> &str {
         &self.name
     }
 
-    pub(crate) fn start(&mut self) -> anyhow::Result<()> {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// If the binary cannot be started.
+    pub fn start(&mut self) -> anyhow::Result<()> {
         let log = OpenOptions::new().create(true).append(true).open(&self.log)?;
         let child = Command::new(&self.binary)
             .args(&self.arguments)
@@ -41,33 +48,45 @@ impl Process {
             .spawn()
             .with_context(|| format!("cannot start {} as {}", self.binary.display(), self.name))?;
         self.child = Some(child);
-        self.starts += 1;
         Ok(())
     }
 
     /// Starts it again if it ended by itself, as a supervisor would. True if it had.
-    pub(crate) fn revive(&mut self) -> anyhow::Result<bool> {
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn revive(&mut self) -> anyhow::Result<bool> {
         let ended = match &mut self.child {
             Some(child) => child.try_wait()?,
             None => return Ok(false),
         };
         let Some(status) = ended else { return Ok(false) };
-        println!("chaos: {} ended by itself ({status}), started again", self.name);
+        println!("{} ended by itself ({status}), started again", self.name);
         self.start()?;
         Ok(true)
     }
 
-    pub(crate) fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+    /// Sends a signal.
+    ///
+    /// # Errors
+    /// If it is not running.
+    pub fn signal(&self, signal: Signal) -> anyhow::Result<()> {
         let pid = self.pid().with_context(|| format!("{} is not running", self.name))?;
         kill(pid, signal).with_context(|| format!("cannot signal {}", self.name))
     }
 
-    pub(crate) fn pid(&self) -> Option<Pid> {
+    /// Of the running child.
+    #[must_use]
+    pub fn pid(&self) -> Option<Pid> {
         let pid = self.child.as_ref()?.id()?;
         Some(Pid::from_raw(i32::try_from(pid).ok()?))
     }
 
-    pub(crate) async fn kill_and_start(&mut self) -> anyhow::Result<()> {
+    /// kill -9, then start.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub async fn kill_and_start(&mut self) -> anyhow::Result<()> {
         if let Some(mut child) = self.child.take() {
             child.kill().await.ok();
         }
@@ -75,7 +94,7 @@ impl Process {
     }
 
     /// SIGTERM, then wait; true if it ended with code 0 in time.
-    pub(crate) async fn terminate(&mut self, within: Duration) -> bool {
+    pub async fn terminate(&mut self, within: Duration) -> bool {
         if self.signal(Signal::SIGTERM).is_err() {
             return false;
         }

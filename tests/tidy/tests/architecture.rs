@@ -1,0 +1,65 @@
+//! The rules about ARCHITECTURE.md, held against the code: what it says of the checkout is true, and nothing is missing.
+
+use leadflow_tidy::{
+    Finding,
+    architecture::{looks_like_path, metric_names, quoted, section, topic_names, unnamed},
+    checkout::{File, file, root, rust_files},
+    hold,
+};
+
+const DOCUMENT: &str = "ARCHITECTURE.md";
+const TOPICS: &str = "deploy/config/topics.yaml";
+
+fn needed(path: &str) -> File {
+    file(path).unwrap_or_else(|| panic!("{path} does not exist; this test reads it"))
+}
+
+#[test]
+fn the_places_to_change_things_exist() {
+    let document = needed(DOCUMENT);
+    let mut visited = 0;
+    let mut findings = Vec::new();
+    for (number, line) in section(&document, "Where do I change") {
+        for path in quoted(line).filter(|text| looks_like_path(text)) {
+            visited += 1;
+            if !root().join(path).exists() {
+                findings.push(Finding::new(&document, number, format!("`{path}` does not exist")));
+            }
+        }
+    }
+    hold(
+        "every path in the section \"Where do I change\" of ARCHITECTURE.md exists (15 questions at least)",
+        "write the path as it is now, from the root, without wildcards",
+        visited,
+        15,
+        &findings,
+    );
+}
+
+#[test]
+fn every_topic_is_described() {
+    let topics = needed(TOPICS);
+    let names: Vec<_> = topic_names(&topics).into_iter().map(|name| (topics.clone(), name)).collect();
+    hold(
+        "every topic of deploy/config/topics.yaml is named in ARCHITECTURE.md",
+        "add it there: who writes it, who reads it, its key",
+        names.len(),
+        7,
+        &unnamed(&needed(DOCUMENT), &names),
+    );
+}
+
+#[test]
+fn every_metric_is_described() {
+    let mut names = Vec::new();
+    for file in rust_files().into_iter().filter(|file| file.path.starts_with("services/")) {
+        names.extend(metric_names(&file).into_iter().map(|name| (file.clone(), name)));
+    }
+    hold(
+        "every metric (a string literal \"leadflow.<word>...\" in services/) is named in ARCHITECTURE.md",
+        "add it there: what it counts, in which unit, with which labels",
+        names.len(),
+        10,
+        &unnamed(&needed(DOCUMENT), &names),
+    );
+}
