@@ -8,6 +8,7 @@ pub mod clock;
 pub mod command;
 pub mod config;
 pub mod consumer;
+pub mod dead_letters;
 pub mod error;
 pub mod grpc;
 pub mod health;
@@ -26,4 +27,5 @@ pub mod server;
 pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod timers;
 pub mod topics;

@@ -1,7 +1,40 @@
-//! PostgreSQL: the pool of a role, the one place that opens write transactions, and which errors are whose fault.
+//! PostgreSQL: the pool of a role with the session settings that are part of the fence, connections of a role's own, and
+//! the check that a schema was made with this deployment's identity key. Transactions that write are in `pg/write_tx.rs`.
 
-use jiff::Timestamp;
-use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+mod error;
+mod mechanism;
+mod write_tx;
+
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use secrecy::ExposeSecret as _;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{ConnectOptions as _, Connection as _, PgConnection, PgPool};
+
+pub(crate) use error::timed_out;
+pub use error::{FailureKind, PgError};
+#[cfg(feature = "testing")]
+pub use mechanism::Switches;
+pub use mechanism::{Mechanism, SPAWNED_BEGIN};
+pub use write_tx::WriteTx;
+
+/// How long a caller waits for a connection of the pool, connecting and a server that is just starting included.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// A pooled connection that rested longer than this is pinged before it is handed out.
+const TRUSTED_IDLE: Duration = Duration::from_secs(1);
+/// Connections live this long, so that a changed password, setting or DNS entry arrives.
+const MAX_LIFETIME: Duration = Duration::from_secs(30 * 60);
+
+/// Settings of every session of a role. They are part of the fence: a process that is frozen inside a transaction holds
+/// its row locks until the server ends the session.
+const SESSION_SETTINGS: [(&str, &str); 5] = [
+    ("default_transaction_isolation", "read committed"),
+    ("idle_in_transaction_session_timeout", "5s"),
+    ("lock_timeout", "5s"),
+    ("statement_timeout", "15s"),
+    ("timezone", "UTC"),
+];
 
 /// Section `database` of a stateful role.
 #[derive(Clone, Debug, serde::Deserialize, garde::Validate, schemars::JsonSchema)]
@@ -21,40 +54,100 @@ const fn default_pool_size() -> u32 {
     10
 }
 
-/// The database of one role: its schema, its pool.
-#[derive(Clone, Debug)]
+/// The database of one role: its schema, its pool. Cheap to clone; all clones share the pool.
+#[derive(Clone)]
 pub struct Database {
     pool: PgPool,
+    options: PgConnectOptions,
     schema: &'static str,
+    application: std::sync::Arc<str>,
+    #[cfg(feature = "testing")]
+    switches: std::sync::Arc<Switches>,
 }
 
-/// A write transaction: opened by [`Database::write_tx`] alone. Dropped without [`WriteTx::commit`] it rolls back.
-pub struct WriteTx {
-    transaction: Transaction<'static, Postgres>,
-    now: Timestamp,
-    xid: i64,
+/// Why a role may not use its schema with its identity key.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityMismatch {
+    /// The schema belongs to another key.
+    #[error(
+        "schema {0} was made with another identity key: every keyed hash in it would name somebody else. Give this role the \
+         key of this deployment, or an empty database"
+    )]
+    OtherKey(&'static str),
+    /// The database could not be asked.
+    #[error(transparent)]
+    Pg(#[from] PgError),
 }
 
-impl WriteTx {
-    /// The one `now` of this transaction: the database clock when it began.
-    #[must_use]
-    pub fn now(&self) -> Timestamp {
-        self.now
-    }
-
-    /// `pg_current_xact_id()`, drawn before any outbox id.
-    #[must_use]
-    pub fn xid(&self) -> i64 {
-        self.xid
-    }
-
-    /// The connection inside the transaction.
-    pub fn connection(&mut self) -> &mut PgConnection {
-        &mut self.transaction
+impl std::fmt::Debug for Database {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Not the options: they hold the password.
+        formatter.debug_struct("Database").field("schema", &self.schema).field("application", &self.application).finish()
     }
 }
 
 impl Database {
+    /// Opens the pool and one connection of it. A server that refuses connections or is just starting is waited for,
+    /// up to five seconds. `schema` and its owner, the role of `config.url`, are made by the set-up, not here.
+    ///
+    /// # Errors
+    /// [`PgError`] if the URL cannot be read, the server cannot be reached, or the schema does not exist.
+    pub async fn connect(config: &PgConfig, schema: &'static str, application: &str) -> Result<Self, PgError> {
+        let options = PgConnectOptions::from_str(config.url.expose_secret())
+            .map_err(|source| PgError::new("read the database URL", source))?
+            .application_name(application)
+            .statement_cache_capacity(256)
+            .options(SESSION_SETTINGS)
+            .options([("search_path", schema)])
+            .log_statements(tracing::log::LevelFilter::Trace)
+            .log_slow_statements(tracing::log::LevelFilter::Warn, Duration::from_secs(2));
+        let pool = PgPoolOptions::new()
+            .max_connections(config.pool_size)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .max_lifetime(MAX_LIFETIME)
+            .test_before_acquire(false)
+            .before_acquire(|connection, resting| {
+                Box::pin(async move {
+                    if resting.idle_for > TRUSTED_IDLE {
+                        tokio::time::timeout(Duration::from_secs(2), connection.ping())
+                            .await
+                            .map_err(|_| timed_out("ping").source)??;
+                    }
+                    Ok(true)
+                })
+            })
+            .connect_with(options.clone())
+            .await
+            .map_err(|source| PgError::new("connect to the database", source))?;
+        let database = Self {
+            pool,
+            options,
+            schema,
+            application: application.into(),
+            #[cfg(feature = "testing")]
+            switches: std::sync::Arc::default(),
+        };
+        database.check_schema().await?;
+        Ok(database)
+    }
+
+    async fn check_schema(&self) -> Result<(), PgError> {
+        let found: Option<String> = sqlx::query_scalar("select current_schema()::text")
+            .fetch_one(&self.pool)
+            .await
+            .map_err(|source| PgError::new("ask for the schema", source))?;
+        if found.as_deref() == Some(self.schema) {
+            return Ok(());
+        }
+        let sentence = format!(
+            "schema {:?} does not exist or role {:?} may not use it; the set-up makes both (create role, create schema \
+             authorization)",
+            self.schema,
+            self.options.get_username()
+        );
+        Err(PgError::new("find the schema", sqlx::Error::Configuration(sentence.into())))
+    }
+
     /// For plain reads outside of write transactions.
     #[must_use]
     pub fn pool(&self) -> &PgPool {
@@ -67,52 +160,86 @@ impl Database {
         self.schema
     }
 
-    /// Opens a write transaction in a spawned task, so that a caller who goes away cannot poison the pool.
+    /// A connection outside the pool, for whoever holds a session (locks, notifications). `part` is appended to the
+    /// application name; `settings` override the session settings.
     ///
     /// # Errors
-    /// [`PgError`] if no connection could be had or the first statement failed.
-    pub async fn write_tx(&self, name: &'static str) -> Result<WriteTx, PgError> {
-        let _ = name;
-        panic!("skeleton")
+    /// [`PgError`] if there is no connection within five seconds.
+    pub async fn own_connection(&self, part: &str, settings: &[(&str, &str)]) -> Result<PgConnection, PgError> {
+        let options = self.own_options(part, settings);
+        tokio::time::timeout(ACQUIRE_TIMEOUT, PgConnection::connect_with(&options))
+            .await
+            .map_err(|_| timed_out("connect to the database"))?
+            .map_err(|source| PgError::new("connect to the database", source))
     }
-}
 
-impl WriteTx {
-    /// Commits. An error may be ambiguous (the commit may have happened): re-read the state that it fences.
+    pub(crate) fn own_options(&self, part: &str, settings: &[(&str, &str)]) -> PgConnectOptions {
+        let application = format!("{}/{part}", self.application);
+        self.options.clone().application_name(&application).options(settings.iter().copied())
+    }
+
+    /// Raised only by a restore or a topic that was made anew; read once at the start of a role.
     ///
     /// # Errors
     /// [`PgError`].
-    pub async fn commit(self) -> Result<(), PgError> {
-        panic!("skeleton")
+    pub async fn incarnation(&self) -> Result<i32, PgError> {
+        sqlx::query_scalar("select incarnation from incarnation")
+            .fetch_one(&self.pool)
+            .await
+            .map_err(|source| PgError::new("read the incarnation", source))
     }
-}
 
-/// Whose fault an error is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FailureKind {
-    /// The data of one event: SQLSTATE 22xxx, 23502, 23505, 23514 on a data table's own check. Never helped by trying again.
-    Data,
-    /// Everything else, unknown codes included: the same again later.
-    Transient,
-    /// A missing partition, or the check of the offset ledger: stop the lane, call a human.
-    Stop,
-}
+    /// The database clock, outside of a transaction.
+    ///
+    /// # Errors
+    /// [`PgError`].
+    pub async fn now(&self) -> Result<jiff::Timestamp, PgError> {
+        sqlx::query_scalar::<_, jiff_sqlx::Timestamp>("select clock()")
+            .fetch_one(&self.pool)
+            .await
+            .map(jiff_sqlx::Timestamp::to_jiff)
+            .map_err(|source| PgError::new("read the database clock", source))
+    }
 
-/// A database error with its kind.
-#[derive(Debug, thiserror::Error)]
-#[error("{what}: {source}")]
-pub struct PgError {
-    /// What we tried.
-    pub what: &'static str,
-    /// Whose fault.
-    pub kind: FailureKind,
-    /// The driver's error.
-    #[source]
-    pub source: sqlx::Error,
-}
+    /// Stores the check value of the deployment's identity key, or compares it with the one stored before.
+    ///
+    /// # Errors
+    /// [`IdentityMismatch::OtherKey`] if this schema was made with another key: the role must not start, because every
+    /// hash would name somebody else.
+    pub async fn check_identity_key(&self, key: &crate::identity_key::IdentityKey) -> Result<(), IdentityMismatch> {
+        let mine = key.check_value();
+        let failed = |source| PgError::new("check the identity key", source);
+        sqlx::query("insert into identity_check (check_value) values ($1) on conflict do nothing")
+            .bind(&mine[..])
+            .execute(&self.pool)
+            .await
+            .map_err(failed)?;
+        let stored: Vec<u8> = sqlx::query_scalar("select check_value from identity_check")
+            .fetch_one(&self.pool)
+            .await
+            .map_err(failed)?;
+        if stored == mine { Ok(()) } else { Err(IdentityMismatch::OtherKey(self.schema)) }
+    }
 
-impl From<sqlx::Error> for PgError {
-    fn from(source: sqlx::Error) -> Self {
-        Self { what: "statement", kind: FailureKind::Transient, source }
+    /// Whether a mechanism works; always true in a build without the feature `testing`.
+    #[cfg(not(feature = "testing"))]
+    #[must_use]
+    #[expect(clippy::unused_self, reason = "the same signature as with the feature")]
+    pub const fn is_on(&self, _: Mechanism) -> bool {
+        true
+    }
+
+    /// Whether a mechanism works, or a test turned it off.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn is_on(&self, mechanism: Mechanism) -> bool {
+        self.switches.is_on(mechanism)
+    }
+
+    /// Turns mechanisms off and on; shared by all clones of this value.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn switches(&self) -> &Switches {
+        &self.switches
     }
 }

@@ -1,1 +1,198 @@
-//! producer.
+//! Producers. Two profiles, because a door and the outbox want opposite things of a broker that is away: a door must say no
+//! within two seconds, the outbox may wait for ever but must not leave a gap.
+//!
+//! [`Producer`] is the door's. An `Ok` means that all in-sync replicas have the record; nothing else may be told to a client
+//! as success. An error does not mean that the record will never arrive: after a timeout it may, which is harmless, because
+//! the sender's id makes a second copy a duplicate.
+
+mod delivery;
+mod settings;
+
+use std::time::Duration;
+
+use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
+
+use crate::kafka::KafkaConfig;
+use crate::outbox::StoredHeaders;
+use crate::record::{CloudEvent, TraceParent};
+use crate::topics::Topic;
+
+pub(crate) use settings::outbox_settings;
+use delivery::{Batch, Deliveries, Delivery};
+use settings::ingest_settings;
+
+/// A door waits this long for the acknowledgement, then says 503.
+pub const DEADLINE: Duration = Duration::from_secs(2);
+/// Largest key + value of a record; below the topics' `max.message.bytes` with room for headers and framing.
+pub const MAX_RECORD_BYTES: usize = 1000 * 1024;
+/// Longest wait for metadata before readiness.
+const METADATA_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// One record to be sent.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    /// Where to.
+    pub topic: Topic,
+    /// Record key; never personal data in plain text.
+    pub key: Vec<u8>,
+    /// CloudEvents headers.
+    pub event: CloudEvent,
+    /// W3C trace context.
+    pub trace: Option<TraceParent>,
+    /// Protobuf.
+    pub payload: Vec<u8>,
+}
+
+/// Why there is no acknowledgement.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// The queue to the broker is full: the broker is away or too slow. Said at once. 503.
+    #[error("the queue to the broker is full")]
+    QueueFull,
+    /// No acknowledgement within [`DEADLINE`]. The record may still arrive. 503.
+    #[error("the broker did not acknowledge in time")]
+    Timeout,
+    /// Above [`MAX_RECORD_BYTES`], or refused by the broker as too large. Never helped by trying again.
+    #[error("the record is too large")]
+    TooLarge,
+    /// The broker refused, or the client gave up.
+    #[error("the broker did not take the record: {0}")]
+    Broker(String),
+}
+
+/// The producer of a door. Cheap to clone; all clones share the queue.
+#[derive(Clone)]
+pub struct Producer {
+    producer: ThreadedProducer<Deliveries>,
+    names: std::sync::Arc<[String; Topic::ALL.len()]>,
+}
+
+impl std::fmt::Debug for Producer {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Producer").field("in_flight", &self.in_flight()).finish()
+    }
+}
+
+/// Why there is no producer.
+#[derive(Debug, thiserror::Error)]
+pub enum ProducerError {
+    /// A setting of section `kafka.client` is wrong.
+    #[error("the Kafka client cannot be made: {0}")]
+    Settings(rdkafka::error::KafkaError),
+    /// The brokers did not tell where the topic is.
+    #[error("topic {topic}: {reason}")]
+    Metadata {
+        /// Full name.
+        topic: String,
+        /// What the client or the broker says.
+        reason: String,
+    },
+}
+
+impl Producer {
+    /// Connects in the background. Call [`Producer::warm_up`] before readiness.
+    ///
+    /// # Errors
+    /// [`ProducerError::Settings`].
+    pub fn connect(kafka: &KafkaConfig) -> Result<Self, ProducerError> {
+        let producer = ingest_settings(kafka).create_with_context(Deliveries).map_err(ProducerError::Settings)?;
+        Ok(Self { producer, names: std::sync::Arc::new(Topic::ALL.map(|topic| kafka.topic_name(topic))) })
+    }
+
+    /// Learns where the partitions of these topics are. A cold producer would make its first client wait almost a second.
+    ///
+    /// # Errors
+    /// [`ProducerError::Metadata`] if no broker answers or a topic does not exist.
+    pub async fn warm_up(&self, topics: &[Topic]) -> Result<(), ProducerError> {
+        for topic in topics {
+            let (producer, name) = (self.producer.clone(), self.name(*topic).to_owned());
+            let failed = |reason: String| ProducerError::Metadata { topic: self.name(*topic).to_owned(), reason };
+            tokio::task::spawn_blocking(move || {
+                let metadata = producer.client().fetch_metadata(Some(&name), METADATA_TIMEOUT).map_err(|e| e.to_string())?;
+                let found = metadata.topics().iter().find(|topic| topic.name() == name);
+                match found.map(|topic| (topic.error(), topic.partitions().len())) {
+                    Some((None, 1..)) => Ok(()),
+                    Some((Some(error), _)) => Err(rdkafka::types::RDKafkaErrorCode::from(error).to_string()),
+                    _ => Err("has no partitions".to_owned()),
+                }
+            })
+            .await
+            .unwrap_or_else(|error| Err(error.to_string()))
+            .map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    /// Sends one record and waits for the acknowledgement of all in-sync replicas.
+    ///
+    /// # Errors
+    /// [`SendError`].
+    pub async fn send(
+        &self,
+        topic: Topic,
+        key: &[u8],
+        event: &CloudEvent,
+        trace: Option<&TraceParent>,
+        payload: Vec<u8>,
+    ) -> Result<(), SendError> {
+        let (batch, done) = Batch::new(1);
+        self.hand_over(topic, key, event, trace, &payload, Delivery::new(&batch, 0));
+        batch.wait(done, DEADLINE).await;
+        batch.into_results().pop().expect("one result per record")
+    }
+
+    /// Sends all and waits once; one result per record, in their order. Records with the same key keep their order.
+    pub async fn send_many(&self, records: &[Outgoing]) -> Vec<Result<(), SendError>> {
+        if records.is_empty() {
+            return Vec::new();
+        }
+        let (batch, done) = Batch::new(records.len());
+        for (index, record) in records.iter().enumerate() {
+            let Outgoing { topic, key, event, trace, payload } = record;
+            self.hand_over(*topic, key, event, trace.as_ref(), payload, Delivery::new(&batch, index));
+        }
+        batch.wait(done, DEADLINE).await;
+        batch.into_results()
+    }
+
+    /// Records that were handed over and not yet acknowledged or given up.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        usize::try_from(self.producer.in_flight_count()).unwrap_or(0)
+    }
+
+    /// Waits until everything that was handed over is acknowledged or given up, at most `patience`. For the drain.
+    pub async fn flush(&self, patience: Duration) {
+        let producer = self.producer.clone();
+        // The outcome of each record goes to whoever sent it.
+        let _ = tokio::task::spawn_blocking(move || producer.flush(patience)).await;
+    }
+
+    fn name(&self, topic: Topic) -> &str {
+        let position = Topic::ALL.iter().position(|other| *other == topic).expect("every topic is in the list");
+        &self.names[position]
+    }
+
+    fn hand_over(
+        &self,
+        topic: Topic,
+        key: &[u8],
+        event: &CloudEvent,
+        trace: Option<&TraceParent>,
+        payload: &[u8],
+        delivery: Box<Delivery>,
+    ) {
+        if key.len() + payload.len() > MAX_RECORD_BYTES {
+            delivery.settle(Err(SendError::TooLarge));
+            return;
+        }
+        let headers = StoredHeaders::new(event, trace).for_record(key);
+        let mut record = BaseRecord::with_opaque_to(self.name(topic), delivery).payload(payload).headers(headers);
+        if !key.is_empty() {
+            record = record.key(key);
+        }
+        if let Err((error, record)) = self.producer.send(record) {
+            record.delivery_opaque.settle(Err(delivery::send_error(&error)));
+        }
+    }
+}

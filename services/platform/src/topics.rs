@@ -1,7 +1,15 @@
 //! The topics of a deployment, from one file: names, partitions, retention, sizes; created by `topics apply`, checked at
 //! each start.
 
+mod broker;
+mod file;
+mod mismatch;
+
 use serde::{Deserialize, Serialize};
+
+pub use broker::{Applied, TopicsError, apply, check, require};
+pub use file::{Environment, TopicSpec, TopicTable, TopicsFile, load};
+pub use mismatch::Mismatch;
 
 /// Short name of a topic; the full one is `<prefix><name>.v1` ("leadflow.engagement.v1").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

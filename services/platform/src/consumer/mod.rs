@@ -1,5 +1,34 @@
 //! From a topic into a database, effectively once: claim, lanes, batches. A handler sees decoded events and a connection
 //! inside the transaction; it never sees offsets or the producer.
+//!
+//! This file is the contract with the services. Who may process a partition is decided in `claim` (the group is a hint, the
+//! claim is the authority) and held in `fence`; `group` is the thread that talks to the broker, `lane` what a partition's
+//! records wait in, `settle` what becomes of a batch that fails.
+
+mod assignment;
+mod attempt;
+mod batch;
+mod breaker;
+mod claim;
+mod context;
+mod dead_letter;
+mod fence;
+mod gather;
+mod group;
+mod lane;
+mod lane_task;
+mod ledger;
+mod mechanism;
+mod metrics;
+mod pace;
+mod route;
+mod settings;
+mod settle;
+mod shared;
+mod spans;
+mod start;
+pub(crate) mod store;
+mod unpack;
 
 use std::future::Future;
 
@@ -8,6 +37,12 @@ use jiff::Timestamp;
 use crate::outbox::OutboxRow;
 use crate::pg::{PgError, WriteTx};
 use crate::record::{Position, Record, TraceParent};
+
+pub use mechanism::{
+    ALL_MECHANISMS, CLAIM_LOCK, CLAIM_RETRY, EOF_ADVANCE, EPOCH_FENCE, LOSS_CHECK, OFFSET_TRIM, POISON_KEYS,
+};
+pub use settings::{ConsumerConfig, Start};
+pub use start::Consumer;
 
 /// What a service does with the events of one topic.
 pub trait Handler: Send + Sync + 'static {

@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# make test: every test of the workspace and the foreign clients, against a private Apache Kafka and PostgreSQL that start
+# empty and are stopped at the end, whatever the end is. A single test:
+#   deploy/local/services.sh start .local/test && . .local/test/services.env && cargo test -p leadflow-platform outbox
+set -euo pipefail
+shopt -s inherit_errexit
+
+root=$(cd "$(dirname "$0")/../.." && pwd -P)
+here="$root/deploy/local"
+state="$root/.local/test"
+cd "$root"
+
+# shellcheck source=deploy/local/lib/say.sh
+. "$here/lib/say.sh"
+
+finish() {
+    local code=$?
+    trap '' INT TERM HUP
+    trap - EXIT
+    stop_ticker
+    phase 'Stopping the services of the tests'
+    "$here/services.sh" stop "$state"
+    if [ "$code" = 0 ]; then
+        phase 'Every test passed'
+    else
+        phase "Tests failed (exit $code); the services' logs are in .local/test/log/"
+    fi
+    exit "$code"
+}
+
+phase 'Looking for what this machine lacks'
+"$here/install.sh" test
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+trap 'exit 129' HUP
+
+phase 'Starting a private Apache Kafka and PostgreSQL, both empty'
+"$here/services.sh" remove "$state"
+"$here/services.sh" start "$state"
+# shellcheck source=/dev/null
+. "$state/services.env"
+
+phase 'Building and running every test of the workspace'
+cargo test --workspace --locked --no-fail-fast
+
+if [ -x tests/clients/run.sh ]; then
+    phase 'Running the foreign clients'
+    tests/clients/run.sh
+fi

@@ -1,0 +1,300 @@
+//! JSON read in place: an object is walked member by member, each value stays a slice of the body until somebody wants
+//! it. Nothing is built that the event does not keep. The grammar is serde_json's; the limits are ours.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserializer as _;
+use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::limits;
+use super::reject::{Reason, Reject, pointer_step};
+
+/// One JSON value, not yet walked.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Json<'a> {
+    /// `null`.
+    Null,
+    /// `true` and `false`.
+    Bool(bool),
+    /// A number as it was written.
+    Number(&'a str),
+    /// A string, unescaped; without U+0000.
+    Text(Cow<'a, str>),
+    /// An array as it was written.
+    Array(&'a str),
+    /// An object as it was written.
+    Object(&'a str),
+}
+
+impl<'a> Json<'a> {
+    /// Looks at a value. `pointer` makes the field's JSON pointer, if it must be named.
+    ///
+    /// # Errors
+    /// `INVALID_JSON` for half of a surrogate pair, `NUL_CHARACTER` for U+0000.
+    pub fn of(raw: &'a RawValue, pointer: impl FnOnce() -> String) -> Result<Self, Reject> {
+        let text = raw.get();
+        match text.as_bytes().first() {
+            Some(b'"') => unescape(text).map(Json::Text).map_err(|(reason, message)| Reject {
+                reason,
+                pointer: pointer().into(),
+                message: message.into(),
+            }),
+            Some(b'{') => Ok(Json::Object(text)),
+            Some(b'[') => Ok(Json::Array(text)),
+            Some(b't') => Ok(Json::Bool(true)),
+            Some(b'f') => Ok(Json::Bool(false)),
+            Some(b'n') => Ok(Json::Null),
+            _ => Ok(Json::Number(text)),
+        }
+    }
+}
+
+/// The text of a string literal with its quotes: borrowed unless it has escapes.
+fn unescape(literal: &str) -> Result<Cow<'_, str>, (Reason, &'static str)> {
+    let inner = &literal[1..literal.len() - 1];
+    if !inner.as_bytes().contains(&b'\\') {
+        return Ok(Cow::Borrowed(inner));
+    }
+    let text: String = serde_json::from_str(literal)
+        .map_err(|_| (Reason::InvalidJson, "half of a surrogate pair: send well-formed Unicode"))?;
+    if text.contains('\0') {
+        return Err((Reason::NulCharacter, "U+0000 cannot be kept: remove it"));
+    }
+    Ok(Cow::Owned(text))
+}
+
+/// Whether a JSON text has an escaped U+0000 in one of its strings.
+#[must_use]
+pub fn has_escaped_nul(raw: &str) -> bool {
+    let bytes = raw.as_bytes();
+    raw.match_indices("\\u0000").any(|(at, _)| {
+        let slashes = bytes[..at].iter().rev().take_while(|byte| **byte == b'\\').count();
+        slashes % 2 == 0
+    })
+}
+
+/// Refuses what is nested deeper than [`limits::JSON_DEPTH`]. Counts brackets first, which is enough for nearly all.
+///
+/// # Errors
+/// `JSON_TOO_DEEP`.
+pub fn check_depth(raw: &str) -> Result<(), Reject> {
+    let opening = raw.bytes().map(|byte| usize::from(byte == b'{') + usize::from(byte == b'[')).sum::<usize>();
+    if opening <= limits::JSON_DEPTH || depth(raw.as_bytes()) <= limits::JSON_DEPTH {
+        return Ok(());
+    }
+    Err(Reject::new(Reason::JsonTooDeep, "", "more than 64 objects and arrays inside each other: flatten it"))
+}
+
+fn depth(bytes: &[u8]) -> usize {
+    let (mut now, mut most, mut in_text, mut escaped) = (0_usize, 0_usize, false, false);
+    for byte in bytes {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            b'{' | b'[' if !in_text => {
+                now += 1;
+                most = most.max(now);
+            }
+            b'}' | b']' if !in_text => now = now.saturating_sub(1),
+            _ => {}
+        }
+    }
+    most
+}
+
+/// Calls `each` for the members of the object `raw`, in order; a key that comes twice is given twice.
+///
+/// # Errors
+/// `INVALID_JSON` or `NOT_AN_OBJECT` (pointer empty), or what `each` refused.
+pub fn members<'a, F>(raw: &'a str, each: F) -> Result<(), Reject>
+where
+    F: FnMut(Cow<'a, str>, &'a RawValue) -> Result<(), Reject>,
+{
+    if raw.trim_ascii_start().as_bytes().first() != Some(&b'{') {
+        return Err(not_the_type(raw, "an object"));
+    }
+    let mut refused = None;
+    let mut reader = serde_json::Deserializer::from_str(raw);
+    let walked = (&mut reader).deserialize_map(Members { each, refused: &mut refused }).and_then(|()| reader.end());
+    finish(walked, refused)
+}
+
+/// Calls `each` for the elements of the array `raw`, in order.
+///
+/// # Errors
+/// `INVALID_JSON` or `WRONG_TYPE` (pointer empty), or what `each` refused.
+pub fn elements<'a, F>(raw: &'a str, each: F) -> Result<(), Reject>
+where
+    F: FnMut(&'a RawValue) -> Result<(), Reject>,
+{
+    if raw.trim_ascii_start().as_bytes().first() != Some(&b'[') {
+        return Err(Reject::new(Reason::WrongType, "", "must be an array"));
+    }
+    let mut refused = None;
+    let mut reader = serde_json::Deserializer::from_str(raw);
+    let walked = (&mut reader).deserialize_seq(Elements { each, refused: &mut refused }).and_then(|()| reader.end());
+    finish(walked, refused)
+}
+
+fn not_the_type(raw: &str, wanted: &'static str) -> Reject {
+    if serde_json::from_str::<serde::de::IgnoredAny>(raw).is_ok() {
+        return Reject { reason: Reason::NotAnObject, pointer: "".into(), message: format!("must be {wanted}").into() };
+    }
+    Reject::new(Reason::InvalidJson, "", "the body is not JSON")
+}
+
+fn finish(walked: Result<(), serde_json::Error>, refused: Option<Reject>) -> Result<(), Reject> {
+    match (refused, walked) {
+        (Some(reject), _) => Err(reject),
+        (None, Err(error)) => Err(Reject {
+            reason: Reason::InvalidJson,
+            pointer: "".into(),
+            message: format!("not JSON at line {} column {}", error.line(), error.column()).into(),
+        }),
+        (None, Ok(())) => Ok(()),
+    }
+}
+
+struct Members<'r, F> {
+    each: F,
+    refused: &'r mut Option<Reject>,
+}
+
+impl<'a, F> Visitor<'a> for Members<'_, F>
+where
+    F: FnMut(Cow<'a, str>, &'a RawValue) -> Result<(), Reject>,
+{
+    type Value = ();
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'a>>(mut self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key_seed(Key)? {
+            let value = map.next_value::<&'a RawValue>()?;
+            if let Err(reject) = (self.each)(key, value) {
+                *self.refused = Some(reject);
+                return Err(A::Error::custom("refused"));
+            }
+        }
+        Ok(())
+    }
+}
+
+struct Elements<'r, F> {
+    each: F,
+    refused: &'r mut Option<Reject>,
+}
+
+impl<'a, F> Visitor<'a> for Elements<'_, F>
+where
+    F: FnMut(&'a RawValue) -> Result<(), Reject>,
+{
+    type Value = ();
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'a>>(mut self, mut seq: A) -> Result<(), A::Error> {
+        while let Some(value) = seq.next_element::<&'a RawValue>()? {
+            if let Err(reject) = (self.each)(value) {
+                *self.refused = Some(reject);
+                return Err(A::Error::custom("refused"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An object's key, borrowed unless it has escapes.
+struct Key;
+
+impl<'a> DeserializeSeed<'a> for Key {
+    type Value = Cow<'a, str>;
+
+    fn deserialize<D: serde::Deserializer<'a>>(self, from: D) -> Result<Self::Value, D::Error> {
+        from.deserialize_str(self)
+    }
+}
+
+impl<'a> Visitor<'a> for Key {
+    type Value = Cow<'a, str>;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a key")
+    }
+
+    fn visit_borrowed_str<E>(self, key: &'a str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(key))
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(key.to_owned()))
+    }
+}
+
+/// Flat text of an object: nested objects become dotted keys, numbers and booleans their JSON text, arrays and objects
+/// nested deeper than [`limits::FLATTEN_DEPTH`] stay JSON text; `null` and empty objects are left out.
+pub type Fields<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
+
+/// Flattens the object `raw` into `out`; `pointer` is where it stands ("/properties").
+///
+/// # Errors
+/// `TOO_MANY_FIELDS` over [`limits::FIELDS`] or for a key over [`limits::NAME_BYTES`]; `NUL_CHARACTER`; `INVALID_JSON`.
+pub fn flatten<'a>(raw: &'a str, pointer: &'static str, out: &mut Fields<'a>) -> Result<(), Reject> {
+    flatten_below(raw, "", pointer, 1, out)
+}
+
+fn flatten_below<'a>(
+    raw: &'a str,
+    prefix: &str,
+    pointer: &str,
+    level: usize,
+    out: &mut Fields<'a>,
+) -> Result<(), Reject> {
+    members(raw, |key, value| {
+        let full = if prefix.is_empty() { key.clone() } else { Cow::Owned(format!("{prefix}.{key}")) };
+        let step = || pointer_step(pointer, &key);
+        if full.len() > limits::NAME_BYTES || out.len() >= limits::FIELDS {
+            let message = "at most 512 fields with names of at most 256 bytes: send fewer";
+            return Err(Reject { reason: Reason::TooManyFields, pointer: step().into(), message: message.into() });
+        }
+        if key.contains('\0') {
+            let message = "U+0000 cannot be kept: remove it";
+            return Err(Reject { reason: Reason::NulCharacter, pointer: pointer.to_owned().into(), message: message.into() });
+        }
+        match Json::of(value, step)? {
+            Json::Null => {}
+            Json::Text(text) => out.push((full, text)),
+            Json::Bool(_) | Json::Number(_) => out.push((full, Cow::Borrowed(value.get()))),
+            Json::Object(inner) if level < limits::FLATTEN_DEPTH => {
+                flatten_below(inner, &full, &pointer_step(pointer, &key), level + 1, out)?;
+            }
+            Json::Array(inner) | Json::Object(inner) => {
+                if has_escaped_nul(inner) {
+                    let message = "U+0000 cannot be kept: remove it";
+                    return Err(Reject { reason: Reason::NulCharacter, pointer: step().into(), message: message.into() });
+                }
+                out.push((full, Cow::Borrowed(inner)));
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Sorts by key and keeps the last of those that came twice, as protobuf maps and JSON readers do.
+pub fn tidy(fields: &mut Fields<'_>) {
+    fields.sort_by(|left, right| left.0.cmp(&right.0));
+    fields.dedup_by(|later, kept| {
+        let same = later.0 == kept.0;
+        if same {
+            std::mem::swap(&mut later.1, &mut kept.1);
+        }
+        same
+    });
+}

@@ -1,0 +1,72 @@
+//! `POST /v1/email/{mailbox}`: a mail as the relay got it, raw. What it means is the domain's; here its size, who may hand
+//! it over, and that only a few are taken apart at a time, off the threads that serve requests.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::Request;
+use axum::response::Response;
+use http::header;
+use leadflow_platform::access::Grant;
+use leadflow_platform::clock::wall_now;
+use leadflow_platform::error::ApiError;
+
+use super::body::{self, header_text, media_type};
+use super::{Doors, answer, sender};
+use crate::domain::rules::SourceRules;
+use crate::domain::{limits, mail};
+use crate::publish::Outbound;
+use crate::sources::Mailbox;
+use crate::wire::rejected::Refused;
+
+/// How long a mail waits for its turn before the relay is told to come later.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+pub(super) async fn take(doors: &Doors, name: &str, request: Request) -> Result<Response, ApiError> {
+    let (parts, body) = request.into_parts();
+    let headers = parts.headers;
+    let grant = sender::authenticate(&doors.access, &headers, "", wall_now())
+        .inspect_err(|error| doors.publisher.count_unknown(error.reason))?;
+    let mailbox = doors.sources.current().mailbox(name).ok_or_else(|| ApiError::not_found("mailbox"))?;
+    let rules = source_of(doors, &mailbox, &grant)?;
+    if media_type(&headers) != "message/rfc822" {
+        return Err(ApiError::unsupported_media_type("content-type: message/rfc822, with the raw mail"));
+    }
+    doors.rate_limits.take_events(&grant, 1)?;
+    let busy = || ApiError::unavailable("too many mails at a time, send the same again").with_reason("BODY_MEMORY");
+    let turn = tokio::time::timeout(PATIENCE, doors.mail_slots.acquire()).await;
+    let _turn = turn.map_err(|_| busy())?.map_err(|_| busy())?;
+    let raw = body::read(&headers, body, limits::MAIL_BYTES).await?;
+    let received_at = wall_now();
+
+    let (parsed, of) = (raw.clone(), Arc::clone(&rules));
+    let read = tokio::task::spawn_blocking(move || mail::engagement(&parsed, &mailbox.rules, &of, received_at));
+    let taken = read.await.map_err(|error| ApiError::internal("reading a mail failed", error))?;
+    let mut out = Outbound::with_capacity(1);
+    match taken {
+        Ok(event) => {
+            let event_id = doors.publisher.accept(&mut out, &event, &rules.id);
+            doors.publisher.send(out, "email", &rules.id).await?;
+            Ok(answer::json(format!("{{\"success\":true,\"event_id\":\"{event_id}\"}}")))
+        }
+        Err(reject) => {
+            let door = format!("email.{name}");
+            let content_type = header_text(&headers, header::CONTENT_TYPE);
+            let refused = Refused { source: &rules.id, door: &door, raw: &raw, content_type, received_at };
+            doors.publisher.reject(&mut out, &refused, &reject);
+            doors.publisher.send(out, "email", &rules.id).await?;
+            Err(answer::refusal(&reject))
+        }
+    }
+}
+
+fn source_of(doors: &Doors, mailbox: &Mailbox, grant: &Grant) -> Result<Arc<SourceRules>, ApiError> {
+    match &mailbox.source {
+        None => Ok(doors.sources.current().source(grant.source())),
+        Some(source) if grant.may_publish_as(&source.id) => Ok(Arc::clone(source)),
+        Some(_) => {
+            let message = "this key may not publish as the source of this mailbox";
+            Err(ApiError::permission_denied("SOURCE_NOT_ALLOWED", message))
+        }
+    }
+}

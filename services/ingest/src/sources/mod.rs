@@ -1,0 +1,9 @@
+//! Who may send what and what it means: one YAML file, watched, compiled, swapped in whole. A file that is wrong changes
+//! nothing at reload and stops the start.
+
+mod compile;
+pub mod file;
+mod watch;
+
+pub use compile::{Form, Mailbox, Sources, SourcesError};
+pub use watch::{SourcesHandle, parse};

@@ -1,0 +1,12 @@
+//! ingest from outside: real sockets, a real broker, requests as foreign clients send them. One binary for all, because each
+//! links librdkafka. The environment variable LEADFLOW_TEST_KAFKA names the broker.
+
+mod bad_input;
+mod broker_away;
+mod door;
+mod email;
+mod forms;
+mod grpc;
+mod limits;
+mod reload;
+mod segment;

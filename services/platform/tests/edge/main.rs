@@ -1,0 +1,11 @@
+//! The edge of a process: configuration, keys, tasks, health, servers with their limits. Real sockets on port 0, real files
+//! in a folder of the test's own. Needs no database and no broker.
+
+mod access;
+mod config;
+mod health;
+mod identity;
+mod run;
+mod server;
+mod server_limits;
+mod support;

@@ -1,0 +1,66 @@
+//! Compiled scoring models by number. A model is immutable, so what was compiled once stays.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use leadflow_platform::pg::{FailureKind, PgError};
+use sqlx::PgConnection;
+
+use crate::domain::rules::{Model, compile};
+use crate::store;
+
+/// A model with its number.
+#[derive(Debug)]
+pub struct Rules {
+    /// Number of the published version.
+    pub model_no: i32,
+    /// The compiled model.
+    pub model: Model,
+    /// "scoring/default@7"
+    pub label: String,
+}
+
+/// What this process has compiled so far.
+#[derive(Debug, Default)]
+pub struct Models {
+    compiled: RwLock<HashMap<i32, Arc<Rules>>>,
+}
+
+/// A published model that this binary cannot read: it was published through a newer one.
+#[derive(Debug, thiserror::Error)]
+#[error("scoring model {0} is not readable by this binary: update it")]
+struct Unreadable(i32);
+
+impl Models {
+    /// The active model; none before the first was published.
+    ///
+    /// # Errors
+    /// [`PgError`].
+    pub async fn active(&self, connection: &mut PgConnection) -> Result<Option<Arc<Rules>>, PgError> {
+        match store::model::active(connection).await? {
+            Some(model_no) => self.get(connection, model_no).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The model of that number.
+    ///
+    /// # Errors
+    /// [`PgError`]; of the transient kind if the model cannot be read by this binary: another one may.
+    pub async fn get(&self, connection: &mut PgConnection, model_no: i32) -> Result<Arc<Rules>, PgError> {
+        if let Some(rules) = self.compiled.read().unwrap_or_else(PoisonError::into_inner).get(&model_no) {
+            return Ok(Arc::clone(rules));
+        }
+        let unreadable = || PgError {
+            what: "compile a scoring model",
+            kind: FailureKind::Transient,
+            source: sqlx::Error::Decode(Box::new(Unreadable(model_no))),
+        };
+        let body = store::model::body(connection, model_no).await?.ok_or_else(unreadable)?;
+        let model = compile(&body).map_err(|_| unreadable())?;
+        let label = format!("scoring/{}@{model_no}", model.name());
+        let rules = Arc::new(Rules { model_no, model, label });
+        self.compiled.write().unwrap_or_else(PoisonError::into_inner).insert(model_no, Arc::clone(&rules));
+        Ok(rules)
+    }
+}

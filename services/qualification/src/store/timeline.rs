@@ -1,0 +1,135 @@
+//! Table `timeline`: what people did, and the one place where copies of an event are recognised.
+
+use jiff::Timestamp;
+use leadflow_platform::pg::PgError;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::domain::identity::IdentifierId;
+
+use super::{times, tried};
+
+/// One event to be noted.
+#[derive(Clone, Copy, Debug)]
+pub struct NewEntry<'a> {
+    /// Its strongest identifier as it came.
+    pub subject: IdentifierId,
+    /// As it came with the event.
+    pub week: i32,
+    /// Its id.
+    pub event_id: Uuid,
+    /// Whose act it is, where the subject is junk.
+    pub credited: Option<IdentifierId>,
+    /// When it happened.
+    pub occurred_at: Timestamp,
+    /// When the door took it.
+    pub received_at: Timestamp,
+    /// 1 to 21.
+    pub kind: i16,
+    /// Where it came from.
+    pub origin_hash: i32,
+    /// The event as it came.
+    pub data: &'a [u8],
+}
+
+/// Notes events; gives (subject, week, event id) of those that were not there yet.
+///
+/// # Errors
+/// [`PgError`]; a missing partition is of the kind that stops.
+pub async fn insert(
+    connection: &mut PgConnection,
+    entries: &[NewEntry<'_>],
+) -> Result<Vec<(IdentifierId, i32, Uuid)>, PgError> {
+    let rows: Vec<(i64, i32, Uuid)> = sqlx::query_as(
+        "insert into timeline (subject_id, week, event_id, credited_id, occurred_at, received_at, kind, origin_hash, data) \
+         select * from unnest($1::bigint[], $2::int[], $3::uuid[], $4::bigint[], $5::timestamptz[], $6::timestamptz[], \
+           $7::smallint[], $8::int[], $9::bytea[]) \
+         on conflict do nothing returning subject_id, week, event_id",
+    )
+    .bind(entries.iter().map(|entry| entry.subject.0).collect::<Vec<_>>())
+    .bind(entries.iter().map(|entry| entry.week).collect::<Vec<_>>())
+    .bind(entries.iter().map(|entry| entry.event_id).collect::<Vec<_>>())
+    .bind(entries.iter().map(|entry| entry.credited.map(|id| id.0)).collect::<Vec<_>>())
+    .bind(times(entries.iter().map(|entry| entry.occurred_at)))
+    .bind(times(entries.iter().map(|entry| entry.received_at)))
+    .bind(entries.iter().map(|entry| entry.kind).collect::<Vec<_>>())
+    .bind(entries.iter().map(|entry| entry.origin_hash).collect::<Vec<_>>())
+    .bind(entries.iter().map(|entry| entry.data).collect::<Vec<_>>())
+    .fetch_all(connection)
+    .await
+    .map_err(tried("note events"))?;
+    Ok(rows.into_iter().map(|(subject, week, event)| (IdentifierId(subject), week, event)).collect())
+}
+
+/// One event read back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its subject, or who is credited with it.
+    pub identifier: IdentifierId,
+    /// The event as it came.
+    pub data: Vec<u8>,
+}
+
+/// Most events read per identifier for an explanation.
+const MOST_EVIDENCE: i64 = 200;
+
+/// Events of these identifiers for explanations, of the newest weeks: at most 200 of each. Junk subjects give nothing.
+///
+/// # Errors
+/// [`PgError`].
+pub async fn evidence(
+    connection: &mut PgConnection,
+    identifiers: &[IdentifierId],
+    first_week: i32,
+) -> Result<Vec<Entry>, PgError> {
+    // The primary key has the weeks of a subject in order: the newest partitions first, and no further than needed.
+    let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as(
+        "select s.id, t.data from unnest($1::bigint[]) s(id) \
+         cross join lateral (select t.data from timeline t \
+           where t.subject_id = s.id and (t.week >= $2 or t.week = -719162) and t.credited_id is null and not t.voided \
+           order by t.week desc limit $3) t \
+         union all \
+         select t.credited_id, t.data from timeline t \
+         where t.credited_id = any($1) and (t.week >= $2 or t.week = -719162) and not t.voided",
+    )
+    .bind(identifiers.iter().map(|id| id.0).collect::<Vec<_>>())
+    .bind(first_week)
+    .bind(MOST_EVIDENCE)
+    .fetch_all(connection)
+    .await
+    .map_err(tried("read evidence"))?;
+    Ok(rows.into_iter().map(|(id, data)| Entry { identifier: IdentifierId(id), data }).collect())
+}
+
+/// One page of what these identifiers did since `first_week` (undated events included), in the order of
+/// (occurred_at, event_id) beginning after `after`.
+///
+/// # Errors
+/// [`PgError`].
+pub async fn page(
+    connection: &mut PgConnection,
+    identifiers: &[IdentifierId],
+    first_week: i32,
+    after: Option<(Timestamp, Uuid)>,
+    most: i64,
+) -> Result<Vec<Entry>, PgError> {
+    use jiff_sqlx::ToSqlx as _;
+    let ids: Vec<i64> = identifiers.iter().map(|id| id.0).collect();
+    let (after_at, after_id) = after.unzip();
+    let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as(
+        "select coalesce(credited_id, subject_id), data from timeline \
+         where ((subject_id = any($1) and credited_id is null) or credited_id = any($1)) \
+           and (week >= $2 or week = -719162) and not voided \
+           and ($3::timestamptz is null or (occurred_at, event_id) > ($3, $4)) \
+         order by occurred_at, event_id limit $5",
+    )
+    .bind(ids)
+    .bind(first_week)
+    .bind(after_at.map(|at| at.to_sqlx()))
+    .bind(after_id)
+    .bind(most)
+    .fetch_all(connection)
+    .await
+    .map_err(tried("read the timeline"))?;
+    Ok(rows.into_iter().map(|(id, data)| Entry { identifier: IdentifierId(id), data }).collect())
+}
