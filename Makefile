@@ -27,7 +27,9 @@ fmt: ## format every Rust file
 	@cargo fmt --all
 
 bench: ## the figures, as one table
+	@deploy/local/install.sh run
 	@tests/bench/run.sh
 
 chaos: ## faults on purpose, judged by an oracle (SEED=n repeats one, FULL=1 takes its time)
+	@deploy/local/install.sh run
 	@tests/chaos/run.sh

@@ -29,10 +29,10 @@ kafka_fetch() {
     [ "$(cat "$kafka_libs/.fetched" 2>/dev/null)" != "$version" ] || return 0
     rm -rf "$kafka_libs" "$kafka_libs.new"
     mkdir -p "$kafka_libs.new"
-    # Maven writes "target" beside a pom: it gets a copy.
+    # Maven writes "target" beside a pom: it gets a copy. -U: a failure it remembers from before does not count.
     cp "$here/kafka/pom.xml" "$kafka_libs.new/pom.xml"
     quietly 'fetching Apache Kafka from Maven Central (about 45 MB)' "$log" \
-        mvn -B -f "$kafka_libs.new/pom.xml" dependency:copy-dependencies -DincludeScope=runtime \
+        mvn -B -U -f "$kafka_libs.new/pom.xml" dependency:copy-dependencies -DincludeScope=runtime \
         -DoutputDirectory="$kafka_libs.new" ||
         fail 'Apache Kafka could not be fetched' 'Maven ended with an error' \
             "look at the lines below, mend it (network, proxy, ~/.m2/settings.xml), then the same command again" "$log"

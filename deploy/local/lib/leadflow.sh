@@ -38,7 +38,7 @@ write_config() {
     secret_file "$state/identity.key"
     # shellcheck source=/dev/null
     . "$state/services.env"
-    (umask 077 && cat >"$state/config.yaml") <<END
+    (umask 077 && cat >"$state/leadflow.yaml") <<END
 # Written by deploy/local/run.sh at each start.
 kafka: { brokers: "$KAFKA_BROKERS" }
 identity_key_file: "$state/identity.key"
@@ -52,11 +52,11 @@ ingest:
 qualification:
   listen: "127.0.0.1:$(remembered_port qualification)"
   ops_listen: "127.0.0.1:$(($(remembered_port qualification) + 1000))"
-  database_url: "$QUALIFICATION_DATABASE_URL"
+  database: { url: "$QUALIFICATION_DATABASE_URL" }
 assignment:
   listen: "127.0.0.1:$(remembered_port assignment)"
   ops_listen: "127.0.0.1:$(($(remembered_port assignment) + 1000))"
-  database_url: "$ASSIGNMENT_DATABASE_URL"
+  database: { url: "$ASSIGNMENT_DATABASE_URL" }
 END
 }
 
@@ -71,7 +71,7 @@ client_key() {
             sed -n 's/.*"key": *"\([^"]*\)".*/\1/p' >"$file")
     fi
     [ -s "$file" ] || fail "the key $name was not made" 'leadflow key create --json printed no key' \
-        "$leadflow --config $state/config.yaml key create --name $name $*"
+        "$leadflow --config $state/leadflow.yaml key create --name $name $*"
     cat "$file"
 }
 
@@ -79,7 +79,7 @@ client_key() {
 write_client_env() {
     local write_key api_key
     write_key=$(client_key local-website --scope publish --source web)
-    api_key=$(client_key local-admin --scope read:leads --scope read:assignments --scope act:rep --scope admin)
+    api_key=$(client_key local-admin --scope read:leads --scope read:assignments --scope act:rep --rep '*' --scope admin)
     (umask 077 && cat >"$state/env") <<END
 # Written by deploy/local/run.sh at each start:  . .local/env
 export LEADFLOW_INGEST_URL='http://127.0.0.1:$(remembered_port ingest)'
@@ -87,7 +87,7 @@ export LEADFLOW_QUALIFICATION_URL='http://127.0.0.1:$(remembered_port qualificat
 export LEADFLOW_ASSIGNMENT_URL='http://127.0.0.1:$(remembered_port assignment)'
 export LEADFLOW_WRITE_KEY='$write_key'
 export LEADFLOW_API_KEY='$api_key'
-export LEADFLOW_CONFIG='$state/config.yaml'
+export LEADFLOW_CONFIG='$state/leadflow.yaml'
 export KAFKA_BROKERS='$KAFKA_BROKERS'
 export DATABASE_URL='${DATABASE_ADMIN_URL%/postgres}/leadflow'
 END
@@ -100,9 +100,9 @@ attempt() {
     local text=$1 log="$state/log/command.log"
     shift
     start_ticker "$text"
-    (cd "$root" && "$leadflow" --config "$state/config.yaml" "$@") 2>"$log" </dev/null ||
+    (cd "$root" && "$leadflow" --config "$state/leadflow.yaml" "$@") 2>"$log" </dev/null ||
         fail "$text failed" "leadflow $1 ${2:-} ended with an error" \
-            "$leadflow --config $state/config.yaml $* (after: . $state/env)" "$log"
+            "$leadflow --config $state/leadflow.yaml $* (after: . $state/env)" "$log"
     stop_ticker
 }
 
@@ -111,7 +111,7 @@ start_leadflow() {
     local role
     # Only this run's words are shown where it fails.
     [ ! -e "$leadflow_log" ] || mv -f "$leadflow_log" "$leadflow_log.previous"
-    start_process leadflow "$leadflow_log" "$leadflow" --config "$state/config.yaml" serve all
+    start_process leadflow "$leadflow_log" "$leadflow" --config "$state/leadflow.yaml" serve all
     start_ticker 'waiting for the roles'
     for role in ingest qualification assignment; do
         wait_for "$role" "its door did not open" port_is_taken "$(remembered_port "$role")"

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use leadflow_platform::server::Limits;
+use leadflow_platform::server::{ServerConfig, TlsConfig};
 
 /// The front door.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize, garde::Validate, schemars::JsonSchema)]
@@ -25,6 +25,10 @@ pub struct IngestConfig {
     #[serde(default = "default_max_connections")]
     #[garde(range(min = 1, max = 1_000_000))]
     pub max_connections: usize,
+    /// Certificate and key; none: plain text, for a proxy in front that ends TLS.
+    #[serde(default)]
+    #[garde(dive)]
+    pub tls: Option<TlsConfig>,
     /// How web pages reach this door ("https://events.example.com"), told to analytics.js; absent: as they asked for it.
     #[serde(default)]
     #[garde(inner(url))]
@@ -68,6 +72,7 @@ impl IngestConfig {
             ops_listen: None,
             sources_file,
             max_connections: default_max_connections(),
+            tls: None,
             public_url: None,
             events_per_second: default_events_per_second(),
             form_posts_per_second: default_form_posts_per_second(),
@@ -75,11 +80,14 @@ impl IngestConfig {
         }
     }
 
-    /// The limits of the public port.
+    /// As the platform's servers want it.
     #[must_use]
-    pub fn limits(&self) -> Limits {
-        let mut limits = Limits::default();
-        limits.max_connections = self.max_connections;
-        limits
+    pub fn server(&self) -> ServerConfig {
+        ServerConfig {
+            listen: self.listen,
+            ops_listen: self.ops_listen,
+            max_connections: self.max_connections,
+            tls: self.tls.clone(),
+        }
     }
 }

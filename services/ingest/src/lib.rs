@@ -60,7 +60,7 @@ pub struct Parts {
 pub async fn start(config: &IngestConfig, parts: Parts, listener: Listener) -> anyhow::Result<()> {
     let tasks = parts.tasks.clone();
     let router = build(config, parts).await?;
-    serve(&tasks, "ingest", listener, router, config.limits());
+    serve(&tasks, "ingest", listener, router, config.server().limits());
     Ok(())
 }
 

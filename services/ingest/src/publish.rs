@@ -169,9 +169,8 @@ fn unavailable(error: SendError) -> ApiError {
     match error {
         // Cannot happen with the limits of the doors; if it does, the same again would fail again.
         SendError::TooLarge => ApiError::internal("a record is larger than its topic takes", error),
-        SendError::QueueFull => {
-            ApiError::unavailable("too much is waiting for the broker, send the same again later").with_reason("QUEUE_FULL")
-        }
+        SendError::QueueFull => ApiError::unavailable("too much is waiting for the broker, send the same again later")
+            .with_reason("QUEUE_FULL"),
         SendError::Timeout | SendError::Broker(_) => {
             tracing::debug!("answered 503: {error}");
             ApiError::unavailable("the broker did not acknowledge in time, send the same again")

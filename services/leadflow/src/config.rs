@@ -1,12 +1,13 @@
 //! The configuration of a process: one file for all roles, a section each. Each section's fields are explained beside
 //! their owner; here they are only put together.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use leadflow_ingest::IngestConfig;
 use leadflow_platform::config;
 use leadflow_platform::kafka::KafkaConfig;
 use leadflow_platform::pg::PgConfig;
-use leadflow_platform::server::ServerConfig;
 use leadflow_platform::telemetry::TelemetryConfig;
 
 use crate::cli::Global;
@@ -37,7 +38,7 @@ pub(crate) struct RootConfig {
     pub(crate) telemetry: TelemetryConfig,
     /// The front door.
     #[garde(dive)]
-    pub(crate) ingest: Option<IngestSection>,
+    pub(crate) ingest: Option<IngestConfig>,
     /// Identity, score, stage.
     #[garde(dive)]
     pub(crate) qualification: Option<StatefulSection>,
@@ -46,25 +47,19 @@ pub(crate) struct RootConfig {
     pub(crate) assignment: Option<StatefulSection>,
 }
 
-/// Section of the front door.
-#[derive(Debug, serde::Deserialize, garde::Validate, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct IngestSection {
-    /// Public port (HTTP and gRPC), ops port, TLS.
-    #[garde(dive)]
-    pub(crate) server: ServerConfig,
-    /// Sources, mappings, forms and mailboxes; read again when it changes.
-    #[garde(skip)]
-    pub(crate) sources_file: PathBuf,
-}
-
 /// Section of a role with a database.
 #[derive(Debug, serde::Deserialize, garde::Validate, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StatefulSection {
-    /// Public port (HTTP and gRPC), ops port, TLS.
-    #[garde(dive)]
-    pub(crate) server: ServerConfig,
+    /// Public address: HTTP and gRPC together.
+    #[garde(skip)]
+    #[schemars(with = "String")]
+    pub(crate) listen: SocketAddr,
+    /// Health and metrics; the public port + 1000 on the same address if not given.
+    #[serde(default)]
+    #[garde(skip)]
+    #[schemars(with = "Option<String>")]
+    pub(crate) ops_listen: Option<SocketAddr>,
     /// Its own schema.
     #[garde(dive)]
     pub(crate) database: PgConfig,

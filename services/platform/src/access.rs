@@ -1,7 +1,7 @@
 //! Who may do what: API keys from one watched file, for all roles. A key is known only by its SHA-256; revoking one is
 //! effective within ten seconds on every role.
 //!
-//! Which lead or which event a key may touch is asked here ([`Grant`]); whether the caller asks is the service's business.
+//! Which object a key may touch is asked here ([`Grant`]); whether the caller asks is the service's business.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};

@@ -96,7 +96,9 @@ pub fn start_pruning(tasks: &Tasks, database: &Database) {
             match prune(&database).await {
                 Ok(0) => {}
                 Ok(pruned) => tracing::debug!(pruned, "replies of old commands were deleted"),
-                Err(error) => tracing::warn!("replies of old commands could not be deleted, trying again later: {error}"),
+                Err(error) => {
+                    tracing::warn!("replies of old commands could not be deleted, trying again later: {error}")
+                }
             }
         }
         Ok(())

@@ -87,7 +87,7 @@ impl ApiError {
         Self::new(Code::PermissionDenied, message).with_reason(reason)
     }
 
-    /// No such thing: `what` is its kind ("lead").
+    /// No such thing: `what` is its kind ("order").
     #[must_use]
     pub fn not_found(what: &str) -> Self {
         Self::new(Code::NotFound, format!("no such {what}"))

@@ -1,6 +1,7 @@
 //! How to reach the broker: one configuration for consumers, producers and the admin client.
 
 use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 use serde::{Deserialize, Serialize};
 
@@ -37,9 +38,9 @@ fn only_security(client: &std::collections::BTreeMap<String, String>, (): &()) -
     };
     match client.keys().find(|key| !allowed(key)) {
         None => Ok(()),
-        Some(key) => Err(garde::Error::new(format!(
-            "{key:?} may not be set here: only security.protocol, sasl.* and ssl.* may"
-        ))),
+        Some(key) => {
+            Err(garde::Error::new(format!("{key:?} may not be set here: only security.protocol, sasl.* and ssl.* may")))
+        }
     }
 }
 
@@ -81,6 +82,24 @@ impl KafkaConfig {
 /// and its owner sees that from its own calls.
 pub(crate) fn log_client_error(client: &'static str, error: &KafkaError, reason: &str) {
     tracing::warn!(client, "kafka client {client}: {reason} ({error})");
+}
+
+/// librdkafka's own log: a client that loses a connection finds its way again, so nothing of it is an error of ours; notes
+/// about our choice of settings are no news.
+pub(crate) fn log_client_line(client: &'static str, level: RDKafkaLogLevel, facility: &str, line: &str) {
+    if facility == "CONFWARN" {
+        return;
+    }
+    match level {
+        RDKafkaLogLevel::Emerg
+        | RDKafkaLogLevel::Alert
+        | RDKafkaLogLevel::Critical
+        | RDKafkaLogLevel::Error
+        | RDKafkaLogLevel::Warning => tracing::warn!(client, "kafka client {client}: {facility}: {line}"),
+        RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
+            tracing::debug!(client, "kafka client {client}: {facility}: {line}");
+        }
+    }
 }
 
 #[cfg(test)]

@@ -229,9 +229,8 @@ mod tests {
     fn states_are_told_apart() {
         let migrations = Migrations::new(&service(100)).expect("a valid number");
         let own = migrations.migrator.iter().find(|m| m.version == 100).expect("there").checksum.to_vec();
-        let states = |applied| {
-            compare(&migrations.migrator, applied).iter().map(|s| (s.version, s.state)).collect::<Vec<_>>()
-        };
+        let states =
+            |applied| compare(&migrations.migrator, applied).iter().map(|s| (s.version, s.state)).collect::<Vec<_>>();
         assert_eq!(states(vec![]), [(1, State::Pending), (100, State::Pending)]);
         assert_eq!(
             states(vec![(1, "spine".into(), vec![1]), (100, "own".into(), own), (101, "later".into(), vec![])]),
@@ -241,6 +240,9 @@ mod tests {
 
     #[test]
     fn the_fingerprint_follows_the_content() {
-        assert_ne!(Migrations::spine_only().fingerprint(), Migrations::new(&service(100)).expect("valid").fingerprint());
+        assert_ne!(
+            Migrations::spine_only().fingerprint(),
+            Migrations::new(&service(100)).expect("valid").fingerprint()
+        );
     }
 }

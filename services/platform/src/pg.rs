@@ -82,7 +82,11 @@ pub enum IdentityMismatch {
 impl std::fmt::Debug for Database {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Not the options: they hold the password.
-        formatter.debug_struct("Database").field("schema", &self.schema).field("application", &self.application).finish()
+        formatter
+            .debug_struct("Database")
+            .field("schema", &self.schema)
+            .field("application", &self.application)
+            .finish()
     }
 }
 
@@ -214,10 +218,8 @@ impl Database {
             .execute(&self.pool)
             .await
             .map_err(failed)?;
-        let stored: Vec<u8> = sqlx::query_scalar("select check_value from identity_check")
-            .fetch_one(&self.pool)
-            .await
-            .map_err(failed)?;
+        let stored: Vec<u8> =
+            sqlx::query_scalar("select check_value from identity_check").fetch_one(&self.pool).await.map_err(failed)?;
         if stored == mine { Ok(()) } else { Err(IdentityMismatch::OtherKey(self.schema)) }
     }
 

@@ -17,9 +17,9 @@ use crate::outbox::StoredHeaders;
 use crate::record::{CloudEvent, TraceParent};
 use crate::topics::Topic;
 
-pub(crate) use settings::outbox_settings;
 use delivery::{Batch, Deliveries, Delivery};
 use settings::ingest_settings;
+pub(crate) use settings::outbox_settings;
 
 /// A door waits this long for the acknowledgement, then says 503.
 pub const DEADLINE: Duration = Duration::from_secs(2);
@@ -108,7 +108,8 @@ impl Producer {
             let (producer, name) = (self.producer.clone(), self.name(*topic).to_owned());
             let failed = |reason: String| ProducerError::Metadata { topic: self.name(*topic).to_owned(), reason };
             tokio::task::spawn_blocking(move || {
-                let metadata = producer.client().fetch_metadata(Some(&name), METADATA_TIMEOUT).map_err(|e| e.to_string())?;
+                let metadata =
+                    producer.client().fetch_metadata(Some(&name), METADATA_TIMEOUT).map_err(|e| e.to_string())?;
                 let found = metadata.topics().iter().find(|topic| topic.name() == name);
                 match found.map(|topic| (topic.error(), topic.partitions().len())) {
                     Some((None, 1..)) => Ok(()),

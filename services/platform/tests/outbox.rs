@@ -180,7 +180,11 @@ async fn rolled_back_rows_are_never_published() {
 
 /// Sixteen writers; each transaction takes the lock of one or two of fifty keys, draws their next numbers, rests a moment,
 /// and commits or rolls back: ids and commits interleave in every way. Returns the numbers committed per key.
-async fn write_interleaved(database: &Database, handle: &PublisherHandle, transactions: u32) -> BTreeMap<String, Vec<u64>> {
+async fn write_interleaved(
+    database: &Database,
+    handle: &PublisherHandle,
+    transactions: u32,
+) -> BTreeMap<String, Vec<u64>> {
     sqlx::query("create table counter (key text primary key, number bigint not null)")
         .execute(database.pool())
         .await

@@ -63,7 +63,10 @@ async fn set(database: &Database, thing: i64, seconds_from_now: i32) {
 }
 
 async fn fired(database: &Database) -> i64 {
-    sqlx::query_scalar("select coalesce(sum(fired), 0)::bigint from thing").fetch_one(database.pool()).await.expect("a sum")
+    sqlx::query_scalar("select coalesce(sum(fired), 0)::bigint from thing")
+        .fetch_one(database.pool())
+        .await
+        .expect("a sum")
 }
 
 struct Loop {

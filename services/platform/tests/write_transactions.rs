@@ -19,7 +19,8 @@ async fn cancel_begins(database: &Database, count: u32) {
         let polls = round % 4 + 1;
         let mut future = Box::pin(database.write_tx("cancelled"));
         for poll in 0..polls {
-            let ready = std::future::poll_fn(|context| std::task::Poll::Ready(future.as_mut().poll(context).is_ready()));
+            let ready =
+                std::future::poll_fn(|context| std::task::Poll::Ready(future.as_mut().poll(context).is_ready()));
             if ready.await {
                 break;
             }
@@ -68,7 +69,10 @@ async fn without_the_task_of_its_own_a_cancelled_begin_poisons_the_pool() {
     let test = database().await;
     test.database().switches().turn_off(SPAWNED_BEGIN);
     cancel_begins(test.database(), 200).await;
-    assert!(visible_to_others(&test, 100).await < 100, "the mechanism was off and nothing broke: the test proves nothing");
+    assert!(
+        visible_to_others(&test, 100).await < 100,
+        "the mechanism was off and nothing broke: the test proves nothing"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -103,8 +107,10 @@ async fn a_commit_whose_caller_went_away_is_still_finished() {
     assert!(!ready, "the commit was done at the first poll: the test proves nothing");
     drop(commit);
     for _ in 0..1000 {
-        let count: i64 =
-            sqlx::query_scalar("select count(*) from command").fetch_one(test.database().pool()).await.expect("a count");
+        let count: i64 = sqlx::query_scalar("select count(*) from command")
+            .fetch_one(test.database().pool())
+            .await
+            .expect("a count");
         if count == 1 {
             return;
         }

@@ -6,3 +6,14 @@
 //! bytes and the domain.
 
 pub mod domain;
+pub mod erase;
+pub mod fold_assignment;
+pub mod grpc;
+pub mod handler;
+pub mod models;
+pub mod people;
+pub mod recompute;
+pub mod replay;
+pub mod store;
+pub mod wire;
+pub mod work;

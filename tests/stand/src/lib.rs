@@ -178,7 +178,7 @@ impl Stand {
         for (number, process) in self.plan.processes.iter().enumerate() {
             let listen = |role: &str| {
                 let port = self.port(number, role);
-                format!("  server:\n    listen: \"127.0.0.1:{port}\"\n    ops_listen: \"127.0.0.1:{}\"\n", port + 1000)
+                format!("  listen: \"127.0.0.1:{port}\"\n  ops_listen: \"127.0.0.1:{}\"\n", port + 1000)
             };
             let text = format!(
                 "kafka:\n  brokers: \"{brokers}\"\nidentity_key_file: {folder}/identity.key\nkeys_file: {folder}/keys.yaml\ntopics_file: {root}/deploy/config/topics.yaml\ntelemetry:\n  log_format: json\ningest:\n{}  sources_file: {root}/deploy/config/sources.yaml\nqualification:\n{}  database:\n    url: \"{qualification}\"\nassignment:\n{}  database:\n    url: \"{assignment}\"\n",

@@ -144,7 +144,11 @@ fn offered_to<'a>(lead: &'a LeadFacts, rep_id: &str) -> Result<&'a Current, &'st
     if current.rep_id == rep_id { Ok(current) } else { Err("NOT_YOURS") }
 }
 
-fn accepted_by<'a>(lead: &'a LeadFacts, rep_id: &str) -> Result<&'a Current, &'static str> {
+/// The assignment, if this rep owns the lead.
+///
+/// # Errors
+/// The refusal: `NOT_YOURS`, `NOT_ACCEPTED`.
+pub fn accepted_by<'a>(lead: &'a LeadFacts, rep_id: &str) -> Result<&'a Current, &'static str> {
     match &lead.current {
         Some(current) if current.rep_id != rep_id => Err("NOT_YOURS"),
         Some(current) if current.state == AssignmentState::Accepted as i32 => Ok(current),

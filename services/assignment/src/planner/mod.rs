@@ -1,4 +1,190 @@
-//! Who gets the leads that wait: one planner per pool at a time, by the lock of the pool's row.
+//! Who gets the leads that wait: one planner per pool at a time, by the lock of the pool's row. Every replica runs this loop;
+//! whoever finds the pool locked leaves it to its holder and looks again a moment later.
+//!
+//! Woken by intake, commands and the expiry timer after their commits, through [`PlannerHandle`]; by `pool.wake_at`; and
+//! every second in any case, for what another process left behind.
 
 pub mod candidates;
+pub mod expiry;
 pub mod page;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use leadflow_platform::health::Health;
+use leadflow_platform::outbox::{self, PublisherHandle};
+use leadflow_platform::pg::{Database, PgError};
+use leadflow_platform::run::Tasks;
+use leadflow_platform::timers::{self, Next};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use self::page::Look;
+use crate::store;
+use crate::store::pool::Scan;
+
+/// Leads in one transaction of the loop.
+const PAGE: usize = 300;
+/// Pages of one pool before the others have their turn.
+const PAGES_IN_A_ROW: usize = 20;
+/// Somebody else plans for the pool: he is done in about this time.
+const BUSY_PAUSE: Duration = Duration::from_millis(3);
+/// Looked at least so often, whatever was said.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// Every pool in which leads wait is looked at so often, should a wake-up have got lost.
+const FULL_SCAN: Duration = Duration::from_secs(15);
+
+/// Wakes the planners of this process. Cheap to clone; never blocks.
+#[derive(Clone, Debug, Default)]
+pub struct PlannerHandle {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    notify: Arc<Notify>,
+    /// Capacity may have come back: look at every pool in which leads wait.
+    all: AtomicBool,
+}
+
+impl PlannerHandle {
+    /// After the commit of something that made leads wait.
+    pub fn wake(&self) {
+        self.shared.notify.notify_one();
+    }
+
+    /// After the commit of something that may have changed who can get a lead: an answer, an outcome, presence, a schedule.
+    pub fn wake_all(&self) {
+        self.shared.all.store(true, Ordering::Release);
+        self.shared.notify.notify_one();
+    }
+}
+
+/// The loop over all pools.
+#[derive(Clone)]
+pub struct Planner {
+    database: Database,
+    incarnation: i32,
+    publisher: PublisherHandle,
+    handle: PlannerHandle,
+    stop: CancellationToken,
+    progress: Arc<Mutex<Progress>>,
+}
+
+#[derive(Debug, Default)]
+struct Progress {
+    scanned: Option<Instant>,
+    /// Where a pass through a long queue was broken off.
+    resume: BTreeMap<String, Look>,
+}
+
+/// What came of one pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Planned {
+    Done,
+    More,
+    Busy,
+}
+
+impl Planner {
+    /// Woken through `handle`; wakes `publisher` after each commit.
+    #[must_use]
+    pub fn new(database: &Database, incarnation: i32, publisher: PublisherHandle, handle: PlannerHandle, tasks: &Tasks) -> Self {
+        let (stop, progress) = (tasks.stop_token(), Arc::default());
+        Self { database: database.clone(), incarnation, publisher, handle, stop, progress }
+    }
+
+    /// Starts the loop as a task.
+    pub fn start(self, tasks: &Tasks, health: &Health) {
+        let (database, wake) = (self.database.clone(), Arc::clone(&self.handle.shared.notify));
+        timers::poll_loop(tasks, health, &database, "planner", INTERVAL, wake, move || {
+            let planner = self.clone();
+            async move { Ok(planner.step().await?) }
+        });
+    }
+
+    /// Plans for every pool that has something to do.
+    ///
+    /// # Errors
+    /// As the database says; the next step looks again.
+    pub async fn step(&self) -> Result<Next, PgError> {
+        let scan = if self.full_scan_is_due() { Scan::AllWaiting } else { Scan::Due };
+        let looked = self.look(scan).await;
+        if looked.is_err() && scan == Scan::AllWaiting {
+            self.handle.shared.all.store(true, Ordering::Release);
+        }
+        looked
+    }
+
+    async fn look(&self, scan: Scan) -> Result<Next, PgError> {
+        let mut pools = store::pool::with_work(self.database.pool(), scan).await?;
+        pools.extend(self.progress().resume.keys().cloned());
+        pools.sort_unstable();
+        pools.dedup();
+        let mut next = Next::Rest;
+        for pool_id in pools {
+            match self.plan_pool(&pool_id).await? {
+                Planned::Done => {}
+                Planned::More => next = Next::AtOnce,
+                Planned::Busy if next == Next::Rest => {
+                    // His plan may have begun before the lead came that we were woken for.
+                    if scan == Scan::AllWaiting {
+                        self.handle.shared.all.store(true, Ordering::Release);
+                    }
+                    next = Next::Within(BUSY_PAUSE);
+                }
+                Planned::Busy => {}
+            }
+        }
+        if next != Next::Rest {
+            return Ok(next);
+        }
+        Ok(match store::pool::next_wake(self.database.pool()).await? {
+            Some(pause) => Next::Within(pause),
+            None => Next::Rest,
+        })
+    }
+
+    async fn plan_pool(&self, pool_id: &str) -> Result<Planned, PgError> {
+        let mut look = self.progress().resume.remove(pool_id).unwrap_or(Look::Queue(None));
+        for _ in 0..PAGES_IN_A_ROW {
+            if self.stop.is_cancelled() {
+                return Ok(Planned::Done);
+            }
+            let mut tx = self.database.write_tx("plan").await?;
+            let Some(pool) = store::pool::try_lock(tx.connection(), pool_id).await? else {
+                return Ok(Planned::Busy);
+            };
+            let adopted = store::lead::adopt(tx.connection(), pool_id, PAGE as i64).await?;
+            let page = page::plan(&mut tx, pool, self.incarnation, look, PAGE).await?;
+            outbox::append(&mut tx, &page.change.outbox).await?;
+            tx.commit().await?;
+            if !page.change.outbox.is_empty() {
+                self.publisher.wake();
+            }
+            look = match page.next {
+                Some(next) => next,
+                None if adopted == PAGE as u64 => Look::Queue(None),
+                None => return Ok(Planned::Done),
+            };
+        }
+        self.progress().resume.insert(pool_id.to_owned(), look);
+        Ok(Planned::More)
+    }
+
+    fn full_scan_is_due(&self) -> bool {
+        let told = self.handle.shared.all.swap(false, Ordering::AcqRel);
+        let mut progress = self.progress();
+        let due = told || progress.scanned.is_none_or(|scanned| scanned.elapsed() >= FULL_SCAN);
+        if due {
+            progress.scanned = Some(Instant::now());
+        }
+        due
+    }
+
+    fn progress(&self) -> std::sync::MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}

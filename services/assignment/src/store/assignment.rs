@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
+use leadflow_platform::pg::PgError;
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 use uuid::Uuid;
@@ -67,7 +68,7 @@ fn from_row(row: &PgRow) -> Result<Assignment, sqlx::Error> {
 pub async fn active(
     connection: &mut PgConnection,
     lead_ids: &[Uuid],
-) -> Result<HashMap<Uuid, Assignment>, sqlx::Error> {
+) -> Result<HashMap<Uuid, Assignment>, PgError> {
     if lead_ids.is_empty() {
         return Ok(HashMap::new());
     }
@@ -87,7 +88,7 @@ pub async fn active(
 ///
 /// # Errors
 /// As the database says; 23505 on `assignment_one_active_per_lead` would be a defect of the planner.
-pub async fn insert(connection: &mut PgConnection, new: &[Assignment]) -> Result<(), sqlx::Error> {
+pub async fn insert(connection: &mut PgConnection, new: &[Assignment]) -> Result<(), PgError> {
     if new.is_empty() {
         return Ok(());
     }
@@ -117,7 +118,7 @@ pub async fn insert(connection: &mut PgConnection, new: &[Assignment]) -> Result
 ///
 /// # Errors
 /// As the database says.
-pub async fn update(connection: &mut PgConnection, changed: &[Assignment]) -> Result<(), sqlx::Error> {
+pub async fn update(connection: &mut PgConnection, changed: &[Assignment]) -> Result<(), PgError> {
     if changed.is_empty() {
         return Ok(());
     }
@@ -142,21 +143,21 @@ pub async fn update(connection: &mut PgConnection, changed: &[Assignment]) -> Re
 ///
 /// # Errors
 /// As the database says.
-pub async fn was_ever_with(connection: &mut PgConnection, lead_id: Uuid, rep_id: &str) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar("select exists (select from assignment where lead_id = $1 and rep_id = $2)")
+pub async fn was_ever_with(connection: &mut PgConnection, lead_id: Uuid, rep_id: &str) -> Result<bool, PgError> {
+    Ok(sqlx::query_scalar("select exists (select from assignment where lead_id = $1 and rep_id = $2)")
         .bind(lead_id)
         .bind(rep_id)
         .fetch_one(connection)
-        .await
+        .await?)
 }
 
 /// Leads that are offered to a rep and not answered, by id.
 ///
 /// # Errors
 /// As the database says.
-pub async fn offered_to(connection: &mut PgConnection, rep_id: &str) -> Result<Vec<Uuid>, sqlx::Error> {
-    sqlx::query_scalar("select lead_id from assignment where rep_id = $1 and state = 1 order by lead_id")
+pub async fn offered_to(connection: &mut PgConnection, rep_id: &str) -> Result<Vec<Uuid>, PgError> {
+    Ok(sqlx::query_scalar("select lead_id from assignment where rep_id = $1 and state = 1 order by lead_id")
         .bind(rep_id)
         .fetch_all(connection)
-        .await
+        .await?)
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
+use leadflow_platform::pg::PgError;
 use leadflow_proto::assignment::v1::LeadSnapshot;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -26,7 +27,7 @@ pub struct NewContact {
 ///
 /// # Errors
 /// As the database says.
-pub async fn load(connection: &mut PgConnection, leads: &[Lead]) -> Result<HashMap<Uuid, LeadSnapshot>, sqlx::Error> {
+pub async fn load(connection: &mut PgConnection, leads: &[Lead]) -> Result<HashMap<Uuid, LeadSnapshot>, PgError> {
     let with: Vec<&Lead> = leads.iter().filter(|lead| lead.contact_no > 0).collect();
     if with.is_empty() {
         return Ok(HashMap::new());
@@ -46,7 +47,7 @@ pub async fn load(connection: &mut PgConnection, leads: &[Lead]) -> Result<HashM
 ///
 /// # Errors
 /// As the database says.
-pub async fn append(connection: &mut PgConnection, new: &[NewContact], now: Timestamp) -> Result<(), sqlx::Error> {
+pub async fn append(connection: &mut PgConnection, new: &[NewContact], now: Timestamp) -> Result<(), PgError> {
     if new.is_empty() {
         return Ok(());
     }
@@ -69,7 +70,7 @@ pub async fn append(connection: &mut PgConnection, new: &[NewContact], now: Time
 ///
 /// # Errors
 /// As the database says.
-pub async fn erase(connection: &mut PgConnection, lead_ids: &[Uuid]) -> Result<(), sqlx::Error> {
+pub async fn erase(connection: &mut PgConnection, lead_ids: &[Uuid]) -> Result<(), PgError> {
     sqlx::query("delete from lead_contact where lead_id = any($1)").bind(lead_ids).execute(&mut *connection).await?;
     sqlx::query("delete from external_record where lead_id = any($1)").bind(lead_ids).execute(&mut *connection).await?;
     sqlx::query("update decision set input = null where lead_id = any($1)")

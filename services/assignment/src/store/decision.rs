@@ -1,6 +1,7 @@
 //! Table `decision`: what was decided, from what, by which rules. Read by `stream` for explanations and audits.
 
 use jiff::Timestamp;
+use leadflow_platform::pg::PgError;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -53,7 +54,7 @@ pub fn kind_name(number: i16) -> &'static str {
 ///
 /// # Errors
 /// As the database says.
-pub async fn insert(connection: &mut PgConnection, new: &[NewDecision]) -> Result<(), sqlx::Error> {
+pub async fn insert(connection: &mut PgConnection, new: &[NewDecision]) -> Result<(), PgError> {
     if new.is_empty() {
         return Ok(());
     }

@@ -1,8 +1,11 @@
 //! Table `lead`: the root that intake, planner, timers and commands lock.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
+use leadflow_platform::pg::PgError;
 use sqlx::postgres::PgRow;
-use sqlx::{AssertSqlSafe, PgConnection, Row as _};
+use sqlx::{AssertSqlSafe, PgConnection, PgPool, Row as _};
 use uuid::Uuid;
 
 use super::{from_sql_option, to_sql, to_sql_option, unreadable};
@@ -147,20 +150,20 @@ pub struct QueuePlace {
 ///
 /// # Errors
 /// As the database says.
-pub async fn lock(connection: &mut PgConnection, lead_ids: &[Uuid]) -> Result<Vec<Lead>, sqlx::Error> {
+pub async fn lock(connection: &mut PgConnection, lead_ids: &[Uuid]) -> Result<Vec<Lead>, PgError> {
     let sql = format!("select {COLUMNS} from lead where lead_id = any($1) order by lead_id for no key update");
     let rows = sqlx::query(AssertSqlSafe(sql)).bind(lead_ids).fetch_all(connection).await?;
-    rows.iter().map(from_row).collect()
+    Ok(rows.iter().map(from_row).collect::<Result<_, _>>()?)
 }
 
 /// Without a lock, for questions.
 ///
 /// # Errors
 /// As the database says.
-pub async fn load(connection: &mut PgConnection, lead_id: Uuid) -> Result<Option<Lead>, sqlx::Error> {
+pub async fn load(connection: &mut PgConnection, lead_id: Uuid) -> Result<Option<Lead>, PgError> {
     let sql = format!("select {COLUMNS} from lead where lead_id = $1");
     let row = sqlx::query(AssertSqlSafe(sql)).bind(lead_id).fetch_optional(connection).await?;
-    row.as_ref().map(from_row).transpose()
+    Ok(row.as_ref().map(from_row).transpose()?)
 }
 
 /// Locks the first `limit` leads that wait in a pool, behind `after`, and are not pausing. Never waits: a lead that
@@ -174,7 +177,7 @@ pub async fn lock_waiting(
     now: Timestamp,
     after: Option<QueuePlace>,
     limit: i64,
-) -> Result<Vec<Lead>, sqlx::Error> {
+) -> Result<Vec<Lead>, PgError> {
     let sql = format!(
         "select {COLUMNS} from lead where state = 1 and pool_id = $1 and lead_id in (
              select lead_id from lead
@@ -201,28 +204,28 @@ pub async fn lock_waiting(
 ///
 /// # Errors
 /// As the database says.
-pub async fn lock_not_noted(connection: &mut PgConnection, pool_id: &str, limit: i64) -> Result<Vec<Lead>, sqlx::Error> {
+pub async fn lock_not_noted(connection: &mut PgConnection, pool_id: &str, limit: i64) -> Result<Vec<Lead>, PgError> {
     let sql = format!(
         "select {COLUMNS} from lead where state = 1 and not noted and pool_id = $1 and lead_id in (
              select lead_id from lead where state = 1 and not noted and pool_id = $1 limit $2)
          order by lead_id for no key update skip locked"
     );
     let rows = sqlx::query(AssertSqlSafe(sql)).bind(pool_id).bind(limit).fetch_all(connection).await?;
-    rows.iter().map(from_row).collect()
+    Ok(rows.iter().map(from_row).collect::<Result<_, _>>()?)
 }
 
 /// Locks up to `limit` leads whose offer is over. Never waits.
 ///
 /// # Errors
 /// As the database says.
-pub async fn lock_expired(connection: &mut PgConnection, now: Timestamp, limit: i64) -> Result<Vec<Lead>, sqlx::Error> {
+pub async fn lock_expired(connection: &mut PgConnection, now: Timestamp, limit: i64) -> Result<Vec<Lead>, PgError> {
     let sql = format!(
         "select {COLUMNS} from lead where state = 2 and wake_at <= $1 and lead_id in (
              select lead_id from lead where state = 2 and wake_at <= $1 order by wake_at limit $2)
          order by lead_id for no key update skip locked"
     );
     let rows = sqlx::query(AssertSqlSafe(sql)).bind(to_sql(now)).bind(limit).fetch_all(connection).await?;
-    rows.iter().map(from_row).collect()
+    Ok(rows.iter().map(from_row).collect::<Result<_, _>>()?)
 }
 
 /// Gives a pool the waiting leads that no pool wanted before: those of its product line, and as the default those of lines
@@ -230,7 +233,7 @@ pub async fn lock_expired(connection: &mut PgConnection, now: Timestamp, limit: 
 ///
 /// # Errors
 /// As the database says.
-pub async fn adopt(connection: &mut PgConnection, pool_id: &str, limit: i64) -> Result<u64, sqlx::Error> {
+pub async fn adopt(connection: &mut PgConnection, pool_id: &str, limit: i64) -> Result<u64, PgError> {
     let done = sqlx::query(
         "with orphan as (
              select l.lead_id from lead l, pool p
@@ -252,7 +255,7 @@ pub async fn adopt(connection: &mut PgConnection, pool_id: &str, limit: i64) -> 
 ///
 /// # Errors
 /// As the database says.
-pub async fn save(connection: &mut PgConnection, leads: &[&Lead]) -> Result<(), sqlx::Error> {
+pub async fn save(connection: &mut PgConnection, leads: &[&Lead]) -> Result<(), PgError> {
     if leads.is_empty() {
         return Ok(());
     }
@@ -296,4 +299,17 @@ pub async fn save(connection: &mut PgConnection, leads: &[&Lead]) -> Result<(), 
         .execute(connection)
         .await?;
     Ok(())
+}
+
+/// How long until the next offer expires, by the database clock; zero if one is due. None: there is none.
+///
+/// # Errors
+/// As the database says.
+pub async fn next_expiry(pool: &PgPool) -> Result<Option<Duration>, PgError> {
+    let seconds: Option<f64> = sqlx::query_scalar(
+        "select extract(epoch from min(wake_at) - clock())::float8 from lead where state = 2 and wake_at is not null",
+    )
+    .fetch_one(pool)
+    .await?;
+    Ok(seconds.map(super::pause))
 }

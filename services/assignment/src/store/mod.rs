@@ -4,10 +4,13 @@
 pub mod assignment;
 pub mod contact;
 pub mod decision;
+pub mod external_record;
 pub mod lead;
 pub mod owner;
 pub mod pool;
 pub mod rep;
+
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff_sqlx::{Timestamp as SqlTimestamp, ToSqlx as _};
@@ -27,4 +30,9 @@ fn from_sql_option(at: Option<SqlTimestamp>) -> Option<Timestamp> {
 /// A number in a row that no version of this program wrote.
 fn unreadable(column: &'static str) -> sqlx::Error {
     sqlx::Error::ColumnDecode { index: column.to_owned(), source: "not a number that this version knows".into() }
+}
+
+/// Seconds as the database counts them; a millisecond more, so that whoever sleeps so long does not wake too early.
+fn pause(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX).saturating_add(Duration::from_millis(1))
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
+use leadflow_platform::pg::PgError;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -31,7 +32,7 @@ pub struct OwnerKey {
 ///
 /// # Errors
 /// As the database says.
-pub async fn load(connection: &mut PgConnection, keys: &[OwnerKey]) -> Result<HashMap<OwnerKey, String>, sqlx::Error> {
+pub async fn load(connection: &mut PgConnection, keys: &[OwnerKey]) -> Result<HashMap<OwnerKey, String>, PgError> {
     if keys.is_empty() {
         return Ok(HashMap::new());
     }
@@ -56,7 +57,7 @@ pub async fn put(
     connection: &mut PgConnection,
     owners: &[(OwnerKey, String)],
     now: Timestamp,
-) -> Result<(), sqlx::Error> {
+) -> Result<(), PgError> {
     if owners.is_empty() {
         return Ok(());
     }
@@ -87,7 +88,7 @@ pub async fn put(
 ///
 /// # Errors
 /// As the database says.
-pub async fn repoint(connection: &mut PgConnection, from: &[u8], into_lead: Uuid) -> Result<(), sqlx::Error> {
+pub async fn repoint(connection: &mut PgConnection, from: &[u8], into_lead: Uuid) -> Result<(), PgError> {
     sqlx::query(
         "insert into owner (kind, key_hash, rep_id, since)
          select o.kind, l.person_key, o.rep_id, o.since from owner o, lead l
@@ -105,7 +106,7 @@ pub async fn repoint(connection: &mut PgConnection, from: &[u8], into_lead: Uuid
 ///
 /// # Errors
 /// As the database says.
-pub async fn forget(connection: &mut PgConnection, person_keys: &[Vec<u8>]) -> Result<(), sqlx::Error> {
+pub async fn forget(connection: &mut PgConnection, person_keys: &[Vec<u8>]) -> Result<(), PgError> {
     sqlx::query("delete from owner where kind = 1 and key_hash = any($1)")
         .bind(person_keys)
         .execute(connection)

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use leadflow_platform::pg::PgError;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection, PgPool, Row as _};
 use uuid::Uuid;
@@ -99,37 +100,37 @@ fn from_row(row: &PgRow) -> Result<Pool, sqlx::Error> {
 ///
 /// # Errors
 /// As the database says.
-pub async fn try_lock(connection: &mut PgConnection, pool_id: &str) -> Result<Option<Pool>, sqlx::Error> {
+pub async fn try_lock(connection: &mut PgConnection, pool_id: &str) -> Result<Option<Pool>, PgError> {
     let sql = format!("select {COLUMNS} from pool where pool_id = $1 for no key update skip locked");
     let row = sqlx::query(AssertSqlSafe(sql)).bind(pool_id).fetch_optional(connection).await?;
-    row.as_ref().map(from_row).transpose()
+    Ok(row.as_ref().map(from_row).transpose()?)
 }
 
 /// The pool, waiting for its planner.
 ///
 /// # Errors
 /// As the database says.
-pub async fn lock(connection: &mut PgConnection, pool_id: &str) -> Result<Option<Pool>, sqlx::Error> {
+pub async fn lock(connection: &mut PgConnection, pool_id: &str) -> Result<Option<Pool>, PgError> {
     let sql = format!("select {COLUMNS} from pool where pool_id = $1 for no key update");
     let row = sqlx::query(AssertSqlSafe(sql)).bind(pool_id).fetch_optional(connection).await?;
-    row.as_ref().map(from_row).transpose()
+    Ok(row.as_ref().map(from_row).transpose()?)
 }
 
 /// All pools by id, without locks.
 ///
 /// # Errors
 /// As the database says.
-pub async fn list(connection: &mut PgConnection) -> Result<Vec<Pool>, sqlx::Error> {
+pub async fn list(connection: &mut PgConnection) -> Result<Vec<Pool>, PgError> {
     let sql = format!("select {COLUMNS} from pool order by pool_id");
     let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(connection).await?;
-    rows.iter().map(from_row).collect()
+    Ok(rows.iter().map(from_row).collect::<Result<_, _>>()?)
 }
 
 /// What routing wants to know of all pools.
 ///
 /// # Errors
 /// As the database says.
-pub async fn routes(connection: &mut PgConnection) -> Result<Vec<Route>, sqlx::Error> {
+pub async fn routes(connection: &mut PgConnection) -> Result<Vec<Route>, PgError> {
     let rows: Vec<(String, String, bool)> =
         sqlx::query_as("select pool_id, product_line, is_default from pool order by pool_id").fetch_all(connection).await?;
     let route = |(pool_id, product_line, is_default)| Route { pool_id, product_line, is_default };
@@ -140,7 +141,7 @@ pub async fn routes(connection: &mut PgConnection) -> Result<Vec<Route>, sqlx::E
 ///
 /// # Errors
 /// As the database says.
-pub async fn members(connection: &mut PgConnection, pool_id: &str) -> Result<Vec<Member>, sqlx::Error> {
+pub async fn members(connection: &mut PgConnection, pool_id: &str) -> Result<Vec<Member>, PgError> {
     let rows = sqlx::query(
         "select rep_id, weight, stretch_weight, received, carried_micro, credit_micro
          from pool_member where pool_id = $1 order by rep_id collate \"C\"",
@@ -157,7 +158,7 @@ pub async fn members(connection: &mut PgConnection, pool_id: &str) -> Result<Vec
         };
         Ok(Member { rep_id: row.try_get("rep_id")?, weight: row.try_get("weight")?, account })
     };
-    rows.iter().map(member).collect()
+    Ok(rows.iter().map(member).collect::<Result<_, _>>()?)
 }
 
 /// The ledger that the members' rows are.
@@ -179,7 +180,7 @@ pub async fn save_ledger(
     after: &Ledger,
     opens_at: Option<Timestamp>,
     now: Timestamp,
-) -> Result<(), sqlx::Error> {
+) -> Result<(), PgError> {
     sqlx::query(
         "update pool set stretch_no = $2, stretch_leads = $3, wake_at = case
              when exists (select from lead where pool_id = $1 and state = 1)
@@ -225,7 +226,7 @@ pub async fn insert_stretches(
     pool_id: &str,
     stretches: &[Stretch],
     now: Timestamp,
-) -> Result<(), sqlx::Error> {
+) -> Result<(), PgError> {
     if stretches.is_empty() {
         return Ok(());
     }
@@ -251,7 +252,7 @@ pub async fn insert_stretches(
 ///
 /// # Errors
 /// As the database says.
-pub async fn insert_credits(connection: &mut PgConnection, credits: &[Credit], now: Timestamp) -> Result<(), sqlx::Error> {
+pub async fn insert_credits(connection: &mut PgConnection, credits: &[Credit], now: Timestamp) -> Result<(), PgError> {
     if credits.is_empty() {
         return Ok(());
     }
@@ -281,7 +282,7 @@ pub async fn take_credits(
     connection: &mut PgConnection,
     pool_id: &str,
     now: Timestamp,
-) -> Result<Vec<PendingCredit>, sqlx::Error> {
+) -> Result<Vec<PendingCredit>, PgError> {
     let rows: Vec<(Uuid, String, Vec<String>, Vec<i32>)> = sqlx::query_as(
         "with taken as (
              update ledger_credit set applied_at = $2 where pool_id = $1 and applied_at is null
@@ -306,18 +307,18 @@ pub async fn take_credits(
 ///
 /// # Errors
 /// As the database says.
-pub async fn with_work(pool: &PgPool, any_waiting: Scan) -> Result<Vec<String>, sqlx::Error> {
-    sqlx::query_scalar(
+pub async fn with_work(pool: &PgPool, any_waiting: Scan) -> Result<Vec<String>, PgError> {
+    Ok(sqlx::query_scalar(
         "select pool_id from pool p
          where wake_at <= clock()
             or exists (select from lead l where l.state = 1 and not l.noted and l.pool_id = p.pool_id)
             or exists (select from ledger_credit c where c.applied_at is null and c.pool_id = p.pool_id)
-            or ($1 and exists (select from lead l where l.state = 1 and l.pool_id = p.pool_id))
+            or ($1 and exists (select from lead l where l.state = 1 and (l.pool_id = p.pool_id or l.pool_id is null)))
          order by pool_id",
     )
     .bind(any_waiting == Scan::AllWaiting)
     .fetch_all(pool)
-    .await
+    .await?)
 }
 
 /// How closely to look for work.
@@ -327,4 +328,101 @@ pub enum Scan {
     Due,
     /// Capacity may have changed: every pool in which leads wait.
     AllWaiting,
+}
+
+/// How long until the next timer of a pool, by the database clock; zero if one is due. None: there is none.
+///
+/// # Errors
+/// As the database says.
+pub async fn next_wake(pool: &PgPool) -> Result<Option<std::time::Duration>, PgError> {
+    let seconds: Option<f64> = sqlx::query_scalar(
+        "select extract(epoch from min(wake_at) - clock())::float8 from pool where wake_at is not null",
+    )
+    .fetch_one(pool)
+    .await?;
+    Ok(seconds.map(super::pause))
+}
+
+/// A pool as it is shown.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shown {
+    /// Its row.
+    pub pool: Pool,
+    /// By rep id.
+    pub members: Vec<Member>,
+    /// Leads that wait.
+    pub waiting: i64,
+}
+
+/// One pool, or all by id. The row is locked for a moment, so that its ledger adds up.
+///
+/// # Errors
+/// As the database says.
+pub async fn shown(connection: &mut PgConnection, pool_id: Option<&str>) -> Result<Vec<Shown>, PgError> {
+    let sql = format!("select {COLUMNS} from pool where $1::text is null or pool_id = $1 order by pool_id for share");
+    let rows = sqlx::query(AssertSqlSafe(sql)).bind(pool_id).fetch_all(&mut *connection).await?;
+    let mut all = Vec::new();
+    for row in &rows {
+        let pool = from_row(row)?;
+        let members = members(connection, &pool.pool_id).await?;
+        let waiting = sqlx::query_scalar("select count(*) from lead where state = 1 and pool_id = $1")
+            .bind(&pool.pool_id)
+            .fetch_one(&mut *connection)
+            .await?;
+        all.push(Shown { pool, members, waiting });
+    }
+    Ok(all)
+}
+
+/// Makes a pool or replaces what can be set of it; its ledger stays. Takes its lock.
+///
+/// # Errors
+/// As the database says; 23505 if two at once want to be the default.
+pub async fn put(connection: &mut PgConnection, pool: &Pool) -> Result<(), PgError> {
+    sqlx::query(
+        "insert into pool (pool_id, version, name, product_line, is_default, offer_timeout_ms, round_pause_ms, owner_match)
+         values ($1, 1, $2, $3, $4, $5, $6, $7)
+         on conflict (pool_id) do update set version = pool.version + 1, name = excluded.name,
+             product_line = excluded.product_line, is_default = excluded.is_default,
+             offer_timeout_ms = excluded.offer_timeout_ms, round_pause_ms = excluded.round_pause_ms,
+             owner_match = excluded.owner_match",
+    )
+    .bind(&pool.pool_id)
+    .bind(&pool.name)
+    .bind(&pool.product_line)
+    .bind(pool.is_default)
+    .bind(pool.offer_timeout_ms)
+    .bind(pool.round_pause_ms)
+    .bind(pool.owner_match)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Exactly these members, with these weights; the pool's lock is held.
+///
+/// # Errors
+/// As the database says.
+pub async fn put_members(
+    connection: &mut PgConnection,
+    pool_id: &str,
+    members: &BTreeMap<String, i32>,
+) -> Result<(), PgError> {
+    let (rep_ids, weights): (Vec<&str>, Vec<i32>) = members.iter().map(|(rep_id, weight)| (rep_id.as_str(), *weight)).unzip();
+    sqlx::query("delete from pool_member where pool_id = $1 and rep_id <> all($2)")
+        .bind(pool_id)
+        .bind(&rep_ids)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query(
+        "insert into pool_member (pool_id, rep_id, weight)
+         select $1, rep_id, weight from unnest($2::text[], $3::int[]) as n (rep_id, weight)
+         on conflict (pool_id, rep_id) do update set weight = excluded.weight",
+    )
+    .bind(pool_id)
+    .bind(&rep_ids)
+    .bind(&weights)
+    .execute(connection)
+    .await?;
+    Ok(())
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff_sqlx::{Date as SqlDate, Timestamp as SqlTimestamp, ToSqlx as _};
+use leadflow_platform::pg::PgError;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection, PgPool, Row as _};
 
@@ -74,7 +75,7 @@ fn from_row(row: &PgRow) -> Result<Rep, sqlx::Error> {
 ///
 /// # Errors
 /// As the database says.
-pub async fn lock(connection: &mut PgConnection, rep_ids: &[String]) -> Result<Vec<Rep>, sqlx::Error> {
+pub async fn lock(connection: &mut PgConnection, rep_ids: &[String]) -> Result<Vec<Rep>, PgError> {
     if rep_ids.is_empty() {
         return Ok(Vec::new());
     }
@@ -91,7 +92,7 @@ pub async fn lock(connection: &mut PgConnection, rep_ids: &[String]) -> Result<V
 ///
 /// # Errors
 /// As the database says.
-pub async fn list(pool: &PgPool) -> Result<Vec<Rep>, sqlx::Error> {
+pub async fn list(pool: &PgPool) -> Result<Vec<Rep>, PgError> {
     let sql = format!("select {COLUMNS} from rep order by rep_id");
     let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(pool).await?;
     let mut reps = rows.iter().map(from_row).collect::<Result<Vec<_>, _>>()?;
@@ -112,15 +113,15 @@ fn put_presence(reps: &mut [Rep], present: Vec<(String, SqlTimestamp)>) {
 ///
 /// # Errors
 /// As the database says.
-pub async fn existing(connection: &mut PgConnection, rep_ids: &[String]) -> Result<Vec<String>, sqlx::Error> {
-    sqlx::query_scalar("select rep_id from rep where rep_id = any($1)").bind(rep_ids).fetch_all(connection).await
+pub async fn existing(connection: &mut PgConnection, rep_ids: &[String]) -> Result<Vec<String>, PgError> {
+    Ok(sqlx::query_scalar("select rep_id from rep where rep_id = any($1)").bind(rep_ids).fetch_all(connection).await?)
 }
 
 /// Writes counts of reps whose locks are held.
 ///
 /// # Errors
 /// As the database says; 23514 on `rep_counts` would be a defect.
-pub async fn save_counts(connection: &mut PgConnection, reps: &[&Rep]) -> Result<(), sqlx::Error> {
+pub async fn save_counts(connection: &mut PgConnection, reps: &[&Rep]) -> Result<(), PgError> {
     if reps.is_empty() {
         return Ok(());
     }
@@ -142,7 +143,7 @@ pub async fn save_counts(connection: &mut PgConnection, reps: &[&Rep]) -> Result
 ///
 /// # Errors
 /// As the database says.
-pub async fn put(connection: &mut PgConnection, rep: &Rep) -> Result<(), sqlx::Error> {
+pub async fn put(connection: &mut PgConnection, rep: &Rep) -> Result<(), PgError> {
     sqlx::query(
         "insert into rep (rep_id, version, active, name, email, time_zone, schedule, holidays, external_ids, max_open, max_day)
          values ($1, 1, true, $2, $3, $4, $5, $6, $7, $8, $9)
@@ -169,7 +170,7 @@ pub async fn put(connection: &mut PgConnection, rep: &Rep) -> Result<(), sqlx::E
 ///
 /// # Errors
 /// As the database says.
-pub async fn deactivate(connection: &mut PgConnection, rep_id: &str) -> Result<(), sqlx::Error> {
+pub async fn deactivate(connection: &mut PgConnection, rep_id: &str) -> Result<(), PgError> {
     sqlx::query("update rep set active = false, version = version + 1 where rep_id = $1 and active")
         .bind(rep_id)
         .execute(&mut *connection)
@@ -185,7 +186,7 @@ pub async fn set_presence(
     connection: &mut PgConnection,
     rep_id: &str,
     until: Option<Timestamp>,
-) -> Result<(), sqlx::Error> {
+) -> Result<(), PgError> {
     match until {
         None => sqlx::query("delete from presence where rep_id = $1").bind(rep_id).execute(connection).await?,
         Some(until) => {
@@ -206,7 +207,7 @@ pub async fn set_presence(
 ///
 /// # Errors
 /// As the database says; 23514 on `rep_counts` would be a defect.
-pub async fn free(connection: &mut PgConnection, freed: &[(String, i32)]) -> Result<(), sqlx::Error> {
+pub async fn free(connection: &mut PgConnection, freed: &[(String, i32)]) -> Result<(), PgError> {
     let rep_ids: Vec<&str> = freed.iter().map(|(rep_id, _)| rep_id.as_str()).collect();
     if freed.len() > 1 {
         sqlx::query("select from rep where rep_id = any($1) order by rep_id for no key update")

@@ -37,7 +37,11 @@ pub fn read(raw: &str) -> Result<Batch<'_>, Reject> {
                 batch.events.clear();
                 json::elements(value.get(), |event| {
                     if batch.events.len() == limits::BATCH_EVENTS {
-                        return Err(Reject::new(Reason::TooManyEvents, "", "a batch has at most 2500 events: send several"));
+                        return Err(Reject::new(
+                            Reason::TooManyEvents,
+                            "",
+                            "a batch has at most 2500 events: send several",
+                        ));
                     }
                     batch.events.push(event.get());
                     Ok(())

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::context;
 use super::engagement::{self, Engagement};
-use super::json::Fields;
+use super::flatten::Fields;
 use super::rules::{FieldPath, NameRule, SourceRules};
 
 /// Moves the person's address, number and words from where the source's mapping says they are, else from the traits and,
@@ -27,7 +27,9 @@ pub fn take(event: &mut Engagement<'_>, rule: &NameRule, rules: &SourceRules) {
     if has_contact(event, "phone") || rule.phone.is_some() {
         for path in asked(&rule.phone, "phone") {
             let region = rules.region.as_deref();
-            take_from(event, &path, |who, value| engagement::phone(value, region, "").map(|phone| who.phone = phone).is_ok());
+            take_from(event, &path, |who, value| {
+                engagement::phone(value, region, "").map(|phone| who.phone = phone).is_ok()
+            });
         }
     }
     let words = rule.text.clone().or(gives.then(|| FieldPath::Property("message".into())));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use leadflow_platform::identifier::{self, IdentifierError};
 use uuid::Uuid;
 
-use super::json::{self, Fields};
+use super::flatten::{self, Fields};
 use super::kind::Kind;
 use super::reject::{Reason, Reject};
 use super::time::Times;
@@ -71,8 +71,8 @@ impl Engagement<'_> {
 
     /// Puts everything into its one order, so that equal events have equal bytes.
     pub fn tidy(&mut self) {
-        json::tidy(&mut self.properties);
-        json::tidy(&mut self.traits);
+        flatten::tidy(&mut self.properties);
+        flatten::tidy(&mut self.traits);
         self.consent.sort();
         // A purpose that several categories mean is given only if all of them are.
         self.consent.dedup_by(|later, kept| {

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use super::engagement::Engagement;
-use super::json::Fields;
+use super::flatten::Fields;
 
 /// The fingerprint of a tidy event whose sender's own time is `original`.
 #[must_use]

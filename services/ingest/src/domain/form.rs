@@ -85,11 +85,10 @@ impl Target {
             "referrer" => Self::Referrer,
             "locale" | "language" => Self::Locale,
             "time_zone" | "timezone" => Self::TimeZone,
-            "name" | "fullName" | "full_name" | "firstName" | "first_name" | "firstname" | "given_name" | "lastName"
-            | "last_name" | "lastname" | "family_name" | "company" | "companyName" | "company_name" | "organization"
-            | "industry" | "employees" | "country" | "city" | "title" | "jobTitle" | "job_title" | "position" => {
-                Self::Trait(name.into())
-            }
+            "name" | "fullName" | "full_name" | "firstName" | "first_name" | "firstname" | "given_name"
+            | "lastName" | "last_name" | "lastname" | "family_name" | "company" | "companyName" | "company_name"
+            | "organization" | "industry" | "employees" | "country" | "city" | "title" | "jobTitle" | "job_title"
+            | "position" => Self::Trait(name.into()),
             _ => Self::Property(name.into()),
         }
     }

@@ -39,12 +39,28 @@ fn post<R>(fields: &[(&'static str, &'static str)], look: impl FnOnce(&Engagemen
 #[test]
 fn fields_become_what_they_are() {
     let fields = [
-        ("name", "Ada L"), ("phone", "030 90182000"), ("email", "Ada@Example.test"), ("company", "Acme"), ("message", "Call me"),
-        ("newsletter", "on"), ("seats", "20"), ("secret", "x"), ("topic", "a"), ("topic", "b"), ("website", ""), ("message_id", "t-1"),
+        ("name", "Ada L"),
+        ("phone", "030 90182000"),
+        ("email", "Ada@Example.test"),
+        ("company", "Acme"),
+        ("message", "Call me"),
+        ("newsletter", "on"),
+        ("seats", "20"),
+        ("secret", "x"),
+        ("topic", "a"),
+        ("topic", "b"),
+        ("website", ""),
+        ("message_id", "t-1"),
     ];
     post(&fields, |event| {
-        assert_eq!((event.kind, event.name.as_ref(), event.text.as_ref()), (Kind::CallbackRequest, "callback", "Call me"));
-        assert_eq!((event.identifiers.email.as_str(), event.identifiers.phone.as_str()), ("ada@example.test", "+493090182000"));
+        assert_eq!(
+            (event.kind, event.name.as_ref(), event.text.as_ref()),
+            (Kind::CallbackRequest, "callback", "Call me")
+        );
+        assert_eq!(
+            (event.identifiers.email.as_str(), event.identifiers.phone.as_str()),
+            ("ada@example.test", "+493090182000")
+        );
         assert_eq!(event.traits, [("company".into(), "Acme".into()), ("name".into(), "Ada L".into())]);
         let properties = [("form", "callback"), ("team_size", "20"), ("topic", "a,b")];
         assert_eq!(event.properties, properties.map(|(key, value)| (key.into(), value.into())));
@@ -65,7 +81,8 @@ fn the_token_makes_a_repeat_harmless_and_without_one_each_post_counts() {
 
 #[test]
 fn what_is_wrong_is_named_by_its_field() {
-    let table: [(&[(&str, &str)], Reason, &str); 5] = [
+    type Case = (&'static [(&'static str, &'static str)], Reason, &'static str);
+    let table: [Case; 5] = [
         (&[("name", "x")], Reason::MissingIdentifier, "email"),
         (&[("email", "not an address")], Reason::InvalidIdentifier, "email"),
         (&[("phone", "call me")], Reason::InvalidIdentifier, "phone"),
@@ -73,15 +90,16 @@ fn what_is_wrong_is_named_by_its_field() {
         (&[("email", "a@b.test"), ("note", "a\0b")], Reason::NulCharacter, "note"),
     ];
     for (fields, reason, pointer) in table {
-        let fields: Vec<(&'static str, &'static str)> = fields.to_vec();
-        let reject = post(&fields, |event| panic!("taken: {event:?}")).unwrap_err();
+        let reject = post(fields, |event| panic!("taken: {event:?}")).unwrap_err();
         assert_eq!((reject.reason, reject.pointer.as_ref()), (reason, pointer));
     }
 }
 
 #[test]
 fn targets_are_words_of_the_sources_file() {
-    for (text, expected) in [("email", true), ("traits.size", true), ("consent.", false), ("nothing", false), ("other.x", false)] {
+    for (text, expected) in
+        [("email", true), ("traits.size", true), ("consent.", false), ("nothing", false), ("other.x", false)]
+    {
         assert_eq!(Target::parse(text).is_some(), expected, "{text}");
     }
 }

@@ -7,6 +7,7 @@ pub mod contact;
 pub mod context;
 pub mod engagement;
 pub mod fingerprint;
+pub mod flatten;
 pub mod form;
 #[cfg(test)]
 mod form_tests;
@@ -21,6 +22,8 @@ mod published_tests;
 pub mod reject;
 pub mod rules;
 pub mod segment;
+#[cfg(test)]
+mod segment_properties;
 #[cfg(test)]
 mod segment_tests;
 pub mod time;

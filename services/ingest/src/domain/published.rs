@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::engagement::{self, Context, Engagement, set_event_id};
-use super::json::Fields;
+use super::flatten::Fields;
 use super::kind::{Kind, Sender};
 use super::reject::{Reason, Reject};
 use super::rules::{NameRule, SourceRules};

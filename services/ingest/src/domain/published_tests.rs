@@ -30,9 +30,15 @@ fn an_event_becomes_what_its_type_says() {
         "consent": {"marketing_email": true}, "historical": true, "test": true
     });
     take(json, |event| {
-        assert_eq!((event.kind, event.identifiers.email.as_str(), event.text.as_ref()), (Kind::DemoRequest, "ada@example.test", "Hello"));
+        assert_eq!(
+            (event.kind, event.identifiers.email.as_str(), event.text.as_ref()),
+            (Kind::DemoRequest, "ada@example.test", "Hello")
+        );
         let properties: Vec<_> = event.properties.iter().map(|(key, value)| (key.as_ref(), value.as_ref())).collect();
-        assert_eq!(properties, [("list", "[1.0,\"x\"]"), ("nested.a", "b"), ("price", "1.5"), ("seats", "20"), ("trial", "true")]);
+        assert_eq!(
+            properties,
+            [("list", "[1.0,\"x\"]"), ("nested.a", "b"), ("price", "1.5"), ("seats", "20"), ("trial", "true")]
+        );
         assert_eq!(event.traits, [("given_name".into(), "Ada".into())]);
         assert_eq!((event.context.campaign_source.as_ref(), event.context.country.as_ref()), ("ad", "DE"));
         assert!(event.historical && event.test && event.event_id.is_some());
@@ -62,11 +68,27 @@ fn every_kind_of_bad_event_has_its_code_and_field() {
         (serde_json::json!({"messageId": "m", "type": "alias", "userId": "u"}), Reason::MissingField, "previous_id"),
         (serde_json::json!({"messageId": "m", "type": "group", "userId": "u"}), Reason::MissingField, "group_id"),
         (serde_json::json!({"messageId": "m".repeat(257), "type": "x", "userId": "u"}), Reason::TooLong, "message_id"),
-        (serde_json::json!({"messageId": "m", "type": "x", "userId": "u", "text": "a".repeat(65537)}), Reason::TooLong, "text"),
-        (serde_json::json!({"messageId": "m", "type": "x", "userId": "u", "properties": {"a": "b".repeat(33000)}}), Reason::EventTooLarge, ""),
-        (serde_json::json!({"messageId": "m", "type": "x", "userId": "u", "properties": {"a": "\0"}}), Reason::NulCharacter, "properties"),
+        (
+            serde_json::json!({"messageId": "m", "type": "x", "userId": "u", "text": "a".repeat(65537)}),
+            Reason::TooLong,
+            "text",
+        ),
+        (
+            serde_json::json!({"messageId": "m", "type": "x", "userId": "u", "properties": {"a": "b".repeat(33000)}}),
+            Reason::EventTooLarge,
+            "",
+        ),
+        (
+            serde_json::json!({"messageId": "m", "type": "x", "userId": "u", "properties": {"a": "\0"}}),
+            Reason::NulCharacter,
+            "properties",
+        ),
         (serde_json::json!({"messageId": "m", "type": "x\0", "userId": "u"}), Reason::NulCharacter, "type"),
-        (serde_json::json!({"messageId": "m", "type": "x", "userId": "u", "occurredAt": "2026-11-25T12:00:00Z"}), Reason::TimestampInFuture, "occurred_at"),
+        (
+            serde_json::json!({"messageId": "m", "type": "x", "userId": "u", "occurredAt": "2026-11-25T12:00:00Z"}),
+            Reason::TimestampInFuture,
+            "occurred_at",
+        ),
     ];
     for (json, reason, field) in table {
         let shown = json.to_string();

@@ -12,7 +12,7 @@ use super::message::{self, Call, Message};
 use super::reject::{Reason, Reject};
 use super::rules::{NameRule, SourceRules};
 use super::time::Times;
-use super::{bot, contact, context, limits};
+use super::{bot, contact, context, flatten, limits};
 
 /// What the door knows about a request, the same for all its events.
 #[derive(Clone, Copy, Debug)]
@@ -95,16 +95,16 @@ pub fn from_message<'a>(
     event.context = read.context;
     event.consent = read.consent;
     if let Some(raw) = message.properties {
-        json::flatten(raw, "/properties", &mut event.properties)?;
+        flatten::flatten(raw, "/properties", &mut event.properties)?;
     }
     // The event's own traits come last, because the last of two equal names is kept.
     let mut traits = Vec::new();
     if let Some(raw) = read.traits {
-        json::flatten(raw, "/context/traits", &mut traits)?;
+        flatten::flatten(raw, "/context/traits", &mut traits)?;
     }
     let of_person = traits.len();
     if let Some(raw) = message.traits {
-        json::flatten(raw, "/traits", &mut traits)?;
+        flatten::flatten(raw, "/traits", &mut traits)?;
     }
     if call == Call::Group {
         contact::prefix_company(&mut traits[of_person..]);

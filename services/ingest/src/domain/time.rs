@@ -106,7 +106,10 @@ mod tests {
     #[test]
     fn without_sent_at_the_time_stands_and_without_both_it_is_now() {
         let now = at("2026-11-23T11:00:00Z");
-        assert_eq!(Times::of(Some(at("2026-11-20T01:00:00Z")), None, now).unwrap().occurred_at, at("2026-11-20T01:00:00Z"));
+        assert_eq!(
+            Times::of(Some(at("2026-11-20T01:00:00Z")), None, now).unwrap().occurred_at,
+            at("2026-11-20T01:00:00Z")
+        );
         let none = Times::of(None, Some(at("2026-11-20T01:00:00Z")), now).unwrap();
         assert_eq!((none.occurred_at, none.week), (now, UNDATED));
     }
@@ -148,7 +151,9 @@ mod tests {
     #[test]
     fn times_of_many_clients_are_read() {
         let expected = at("2026-11-23T10:00:00Z");
-        for text in ["2026-11-23T10:00:00.000Z", "2026-11-23T11:00:00+01:00", "2026-11-23 10:00:00", " 2026-11-23T10:00:00"] {
+        for text in
+            ["2026-11-23T10:00:00.000Z", "2026-11-23T11:00:00+01:00", "2026-11-23 10:00:00", " 2026-11-23T10:00:00"]
+        {
             assert_eq!(parse(text), Some(expected), "{text}");
         }
         assert_eq!(parse("2026-11-23"), Some(at("2026-11-23T00:00:00Z")));
@@ -165,7 +170,9 @@ mod tests {
     #[test]
     fn extreme_times_are_refused_without_a_panic() {
         let now = at("2026-11-23T11:00:00Z");
-        for (original, sent) in [(Timestamp::MIN, Timestamp::MAX), (Timestamp::MAX, Timestamp::MIN), (Timestamp::MIN, now)] {
+        for (original, sent) in
+            [(Timestamp::MIN, Timestamp::MAX), (Timestamp::MAX, Timestamp::MIN), (Timestamp::MIN, now)]
+        {
             assert!(Times::of(Some(original), Some(sent), now).is_err());
         }
     }

@@ -48,7 +48,10 @@ pub(crate) fn refusals(rejects: &[Reject]) -> ApiError {
     };
     let mut error = ApiError::new(code, message).with_reason(first.reason.code());
     error.fields = (rejects.iter().filter(|reject| !reject.pointer.is_empty()))
-        .map(|reject| FieldError { pointer: reject.pointer.clone().into_owned(), message: reject.message.clone().into_owned() })
+        .map(|reject| FieldError {
+            pointer: reject.pointer.clone().into_owned(),
+            message: reject.message.clone().into_owned(),
+        })
         .collect();
     error
 }

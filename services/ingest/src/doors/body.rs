@@ -34,7 +34,11 @@ impl BodyBudget {
     ///
     /// # Errors
     /// 413 if it says that it is over the limit; 503 if there was no memory for a second.
-    pub(crate) async fn take(&self, headers: &HeaderMap, limit: usize) -> Result<Option<SemaphorePermit<'_>>, ApiError> {
+    pub(crate) async fn take(
+        &self,
+        headers: &HeaderMap,
+        limit: usize,
+    ) -> Result<Option<SemaphorePermit<'_>>, ApiError> {
         let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
         if length.is_some_and(|length| length > limit) {
             return Err(ApiError::payload_too_large(limit));
@@ -47,7 +51,8 @@ impl BodyBudget {
         let kib = u32::try_from(need.div_ceil(1024)).unwrap_or(u32::MAX);
         match tokio::time::timeout(PATIENCE, self.kib.acquire_many(kib)).await {
             Ok(Ok(permit)) => Ok(Some(permit)),
-            _ => Err(ApiError::unavailable("too many large bodies at a time, send the same again").with_reason("BODY_MEMORY")),
+            _ => Err(ApiError::unavailable("too many large bodies at a time, send the same again")
+                .with_reason("BODY_MEMORY")),
         }
     }
 }
@@ -70,9 +75,10 @@ fn unpack(packed: &[u8], limit: usize) -> Result<Bytes, ApiError> {
     // A tiny body may well unpack to more than a hundred times its size without being a bomb.
     let most = limit.min(limits::DECOMPRESSED_BYTES).min((packed.len() * limits::COMPRESSION_RATIO).max(SMALL));
     let mut bytes = Vec::with_capacity((packed.len() * 6).min(most));
-    flate2::read::MultiGzDecoder::new(packed).take(most as u64 + 1).read_to_end(&mut bytes).map_err(|_| {
-        ApiError::new(Code::InvalidArgument, "the body is not valid gzip").with_reason("INVALID_GZIP")
-    })?;
+    flate2::read::MultiGzDecoder::new(packed)
+        .take(most as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|_| ApiError::new(Code::InvalidArgument, "the body is not valid gzip").with_reason("INVALID_GZIP"))?;
     if bytes.len() <= most {
         return Ok(bytes.into());
     }

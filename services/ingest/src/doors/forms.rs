@@ -16,7 +16,7 @@ use super::{Doors, answer, multipart, sender};
 use crate::domain::form::{self, Post, Posted};
 use crate::domain::kind::Sender;
 use crate::domain::reject::{Reason, Reject};
-use crate::domain::{json, limits};
+use crate::domain::{flatten, json, limits};
 use crate::publish::Outbound;
 use crate::sources::Form;
 use crate::wire::rejected::Refused;
@@ -114,8 +114,7 @@ async fn publish(
             }
             Err(reject) => {
                 let door = format!("form.{}", form.rules.name);
-                let refused =
-                    Refused { source: &form.source.id, door: &door, raw: body, content_type, received_at };
+                let refused = Refused { source: &form.source.id, door: &door, raw: body, content_type, received_at };
                 doors.publisher.reject(&mut out, &refused, &reject);
                 Some(reject)
             }
@@ -129,6 +128,6 @@ fn json_fields(body: &[u8]) -> Result<Posted<'_>, Reject> {
     let text = body::text(body).map_err(|_| Reject::new(Reason::InvalidJson, "", "the body is not UTF-8"))?;
     json::check_depth(text)?;
     let mut fields = Vec::new();
-    json::flatten(text, "", &mut fields)?;
+    flatten::flatten(text, "", &mut fields)?;
     Ok(fields)
 }

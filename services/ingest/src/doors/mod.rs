@@ -22,6 +22,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use http::{HeaderName, Method, header};
 use leadflow_platform::access::Access;
+use leadflow_platform::error::{ApiError, Code};
 use leadflow_platform::http::{RequestLimits, limited};
 use leadflow_platform::run::Tasks;
 use tokio::sync::Semaphore;
@@ -94,7 +95,8 @@ pub(crate) fn router(doors: Arc<Doors>) -> Router {
         events = events.route(long, post(take)).route(short, post(take));
     }
     let batch = |State(doors): State<Arc<Doors>>, request: Request| segment::batch(doors, segment::Way::Live, request);
-    let import = |State(doors): State<Arc<Doors>>, request: Request| segment::batch(doors, segment::Way::Import, request);
+    let import =
+        |State(doors): State<Arc<Doors>>, request: Request| segment::batch(doors, segment::Way::Import, request);
     let events = events
         .route("/v1/batch", post(batch))
         .route("/v1/b", post(batch))
@@ -103,10 +105,12 @@ pub(crate) fn router(doors: Arc<Doors>) -> Router {
         .route("/v1/projects/{write_key}/settings", get(settings::analytics_next))
         .route("/sourceConfig", get(settings::rudderstack))
         .route("/sourceConfig/", get(settings::rudderstack))
-        .layer(cross_origin());
+        // Set here, before the layer: one that is set later would answer preflights without passing it.
+        .method_not_allowed_fallback(no_such_method);
     let mail = Router::new().route("/v1/email/{mailbox}", post(mail));
     let limits_of = |body_bytes| RequestLimits { body_bytes, timeout: TIMEOUT };
     limited(events, limits_of(limits::RUDDERSTACK_BATCH_BYTES))
+        .layer(cross_origin())
         .merge(limited(mail, limits_of(limits::MAIL_BYTES)))
         .with_state(doors)
         .route("/openapi.json", get(openapi::document))
@@ -128,6 +132,10 @@ fn cross_origin() -> CorsLayer {
         ])
         .expose_headers([header::RETRY_AFTER, HeaderName::from_static("x-request-id")])
         .max_age(PREFLIGHT_AGE)
+}
+
+async fn no_such_method() -> ApiError {
+    ApiError::new(Code::MethodNotAllowed, "this path exists, but not with this method")
 }
 
 async fn form(State(doors): State<Arc<Doors>>, Path(form): Path<String>, request: Request) -> Response {

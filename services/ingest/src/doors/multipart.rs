@@ -14,7 +14,8 @@ use crate::domain::reject::{Reason, Reject};
 /// # Errors
 /// `INVALID_FORM`, `TOO_MANY_FIELDS`.
 pub(super) async fn fields(content_type: &str, body: Bytes) -> Result<Posted<'static>, Reject> {
-    let wrong = |_| Reject::new(Reason::InvalidForm, "", "the body is not multipart/form-data with the boundary of its header");
+    let wrong =
+        |_| Reject::new(Reason::InvalidForm, "", "the body is not multipart/form-data with the boundary of its header");
     let boundary = multer::parse_boundary(content_type).map_err(wrong)?;
     let whole = stream::iter([Ok::<_, std::convert::Infallible>(body)]);
     let mut parts = multer::Multipart::new(whole, boundary);

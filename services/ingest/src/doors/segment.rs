@@ -42,7 +42,8 @@ pub(super) async fn batch(doors: Arc<Doors>, way: Way, request: Request) -> Resp
     take_batch(&doors, way, request).await.unwrap_or_else(|error| error.into_response())
 }
 
-const MEDIA_TYPES: &str = "content-type: application/json, text/plain or application/x-www-form-urlencoded, each with JSON";
+const MEDIA_TYPES: &str =
+    "content-type: application/json, text/plain or application/x-www-form-urlencoded, each with JSON";
 
 /// What came in, and from whom if a header says so.
 struct Incoming {
@@ -56,7 +57,10 @@ struct Incoming {
 async fn receive(doors: &Doors, request: Request, single: bool) -> Result<Incoming, ApiError> {
     let (parts, body) = request.into_parts();
     let headers = parts.headers;
-    if !matches!(media_type(&headers).as_str(), "" | "application/json" | "text/plain" | "application/x-www-form-urlencoded") {
+    if !matches!(
+        media_type(&headers).as_str(),
+        "" | "application/json" | "text/plain" | "application/x-www-form-urlencoded"
+    ) {
         return Err(ApiError::unsupported_media_type(MEDIA_TYPES));
     }
     let grant = match headers.get(header::AUTHORIZATION) {

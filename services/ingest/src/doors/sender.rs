@@ -31,7 +31,8 @@ pub(crate) fn authenticate(
     let grant = match headers.get(header::AUTHORIZATION) {
         Some(_) => access.from_headers(headers, now)?,
         None if body_key.is_empty() => {
-            let message = "send the write key: Basic auth with the key as user, a Bearer token, or writeKey in the body";
+            let message =
+                "send the write key: Basic auth with the key as user, a Bearer token, or writeKey in the body";
             return Err(ApiError::unauthenticated("API_KEY_MISSING", message));
         }
         None => access.authenticate(body_key, now)?,
@@ -95,7 +96,9 @@ impl RateLimits {
             Ok(Ok(())) => Ok(()),
             Ok(Err(not_until)) => Err(self.later(&not_until)),
             // More at once than the burst: configuration forbids that for every batch a door takes.
-            Err(_) => Err(ApiError::resource_exhausted("RATE_LIMITED", "too many events at once", Duration::from_secs(1))),
+            Err(_) => {
+                Err(ApiError::resource_exhausted("RATE_LIMITED", "too many events at once", Duration::from_secs(1)))
+            }
         }
     }
 

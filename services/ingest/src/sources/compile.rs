@@ -106,10 +106,16 @@ impl Sources {
             return Err(wrong(place("kind"), format!("a form cannot be of kind {}", entry.kind.name())));
         }
         if !is_page(&entry.thank_you) {
-            return Err(wrong(place("thank_you"), "must be an http or https URL, or a path that begins with one slash"));
+            return Err(wrong(
+                place("thank_you"),
+                "must be an http or https URL, or a path that begins with one slash",
+            ));
         }
         if entry.public && entry.origins.is_empty() {
-            return Err(wrong(place("origins"), "a public form needs the origins of its pages: https://www.example.com"));
+            return Err(wrong(
+                place("origins"),
+                "a public form needs the origins of its pages: https://www.example.com",
+            ));
         }
         let mut fields = HashMap::new();
         for (field, target) in &entry.fields {
@@ -139,7 +145,8 @@ impl Sources {
             let what = format!("mails cannot be of kind {}", kind.name());
             return Err(wrong(format!("mailboxes.{name}.kind"), what));
         }
-        let source = entry.source.as_deref().map(|id| self.known(format!("mailboxes.{name}.source"), id)).transpose()?;
+        let source =
+            entry.source.as_deref().map(|id| self.known(format!("mailboxes.{name}.source"), id)).transpose()?;
         let our_message_ids = entry.our_message_ids.iter().map(|domain| domain.to_ascii_lowercase().into()).collect();
         Ok(Mailbox { rules: MailboxRules { name: name.into(), kind, our_message_ids }, source })
     }

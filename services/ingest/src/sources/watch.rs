@@ -68,7 +68,9 @@ impl SourcesHandle {
                 }
             }
             Err(error) => {
-                tracing::warn!("the sources file {path} is not usable, the sources of before stay in effect: {error:#}");
+                tracing::warn!(
+                    "the sources file {path} is not usable, the sources of before stay in effect: {error:#}"
+                );
             }
         }
     }

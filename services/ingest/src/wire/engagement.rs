@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::protobuf::Writer;
 use crate::domain::engagement::{Engagement, MailFacts};
-use crate::domain::json::Fields;
+use crate::domain::flatten::Fields;
 
 /// What the domain does not know: the source, and what needs the identity key.
 #[derive(Clone, Copy, Debug)]

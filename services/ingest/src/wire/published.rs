@@ -8,7 +8,7 @@ use pbjson_types::value::Kind;
 use pbjson_types::{Struct, Value};
 use prost::Message as _;
 
-use crate::domain::json::Fields;
+use crate::domain::flatten::Fields;
 use crate::domain::limits;
 use crate::domain::published::Published;
 use crate::domain::reject::{Reason, Reject};
@@ -100,5 +100,6 @@ fn number_text(number: f64) -> String {
 }
 
 fn json_text(value: &Value, field: &'static str) -> Result<String, Reject> {
-    serde_json::to_string(value).map_err(|_| Reject::new(Reason::WrongType, field, "has a number that JSON cannot write"))
+    serde_json::to_string(value)
+        .map_err(|_| Reject::new(Reason::WrongType, field, "has a number that JSON cannot write"))
 }

@@ -35,9 +35,9 @@ pub fn encode(rejected_id: Uuid, refused: &Refused<'_>, reject: &Reject) -> Vec<
         code: reject.reason.code().to_owned(),
         field: reject.pointer.clone().into_owned(),
         message: reject.message.clone().into_owned(),
-        raw: kept.to_vec().into(),
+        raw: kept.to_vec(),
         length: refused.raw.len() as i64,
-        sha256: Sha256::digest(refused.raw).to_vec().into(),
+        sha256: Sha256::digest(refused.raw).to_vec(),
         content_type: limits::prefix(refused.content_type, limits::NAME_BYTES).to_owned(),
         received_at: Some(pbjson_types::Timestamp {
             seconds: refused.received_at.as_second(),

@@ -1,6 +1,8 @@
 //! ingest from outside: real sockets, a real broker, requests as foreign clients send them. One binary for all, because each
 //! links librdkafka. The environment variable LEADFLOW_TEST_KAFKA names the broker.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where it stopped")]
+
 mod bad_input;
 mod broker_away;
 mod door;

@@ -75,7 +75,13 @@ async fn a_rudderstack_source_may_send_four_mebibytes_and_another_half_of_one() 
     let event = |n: usize| json!({"type": "track", "event": "x", "userId": "u", "messageId": format!("b-{n}"), "properties": {"pad": "x".repeat(3000)}});
     let batch = json!({"batch": (0..300).map(event).collect::<Vec<_>>()}).to_string();
     assert!(batch.len() > 900_000);
-    let post = |key: &str| door.client.post(format!("{}/v1/batch", door.url)).basic_auth(key, Some("")).header("content-type", "application/json").body(batch.clone());
+    let post = |key: &str| {
+        door.client
+            .post(format!("{}/v1/batch", door.url))
+            .basic_auth(key, Some(""))
+            .header("content-type", "application/json")
+            .body(batch.clone())
+    };
     assert_eq!(answer(post(&door.keys.app).send().await.unwrap()).await.0, 200);
     assert_eq!(answer(post(&door.keys.server).send().await.unwrap()).await.0, 413);
     door.events(Topic::Engagement, 300).await;
@@ -91,12 +97,18 @@ async fn one_bad_event_does_not_cost_its_neighbours() {
     let mut rejected = door.rejected(3).await;
     rejected.sort_by(|left, right| left.field.cmp(&right.field));
     let seen: Vec<_> = rejected.iter().map(|one| (one.code.as_str(), one.field.as_str())).collect();
-    assert_eq!(seen, [("MISSING_IDENTIFIER", "/batch/1/userId"), ("INVALID_JSON", "/batch/2/event"), ("NOT_AN_OBJECT", "/batch/3")]);
-    assert_eq!(rejected[0].raw.as_ref(), br#"{"type":"track","event":"b","messageId":"2"}"#);
+    assert_eq!(
+        seen,
+        [("MISSING_IDENTIFIER", "/batch/1/userId"), ("INVALID_JSON", "/batch/2/event"), ("NOT_AN_OBJECT", "/batch/3")]
+    );
+    assert_eq!(rejected[0].raw.as_slice(), br#"{"type":"track","event":"b","messageId":"2"}"#);
     assert!(rejected.iter().all(|one| one.source == "web" && one.door == "http.batch" && one.sha256.len() == 32));
 
     let (status, problem) = door.send("/v1/batch", r#"{"batch":[{"type":"track","event":"b"},{}]}"#).await;
-    assert_eq!((status, problem["code"].as_str(), problem["errors"].as_array().map(Vec::len)), (400, Some("MISSING_IDENTIFIER"), Some(2)));
+    assert_eq!(
+        (status, problem["code"].as_str(), problem["errors"].as_array().map(Vec::len)),
+        (400, Some("MISSING_IDENTIFIER"), Some(2))
+    );
     assert_eq!(door.send("/v1/batch", r#"{"batch":[]}"#).await.0, 200);
 }
 
@@ -115,7 +127,10 @@ async fn the_record_has_a_keyed_key_and_cloud_event_headers() {
     let door = Door::open().await;
     let body = json!({"event": "x", "anonymousId": "browser-1", "messageId": "m"});
     for _ in 0..2 {
-        let request = door.post("/v1/track").header("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").json(&body);
+        let request = door
+            .post("/v1/track")
+            .header("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+            .json(&body);
         assert_eq!(request.send().await.unwrap().status(), 200);
     }
     let kafka = door.kafka.as_ref().unwrap();
@@ -185,22 +200,28 @@ async fn a_page_may_ask_first_and_gets_its_settings() {
     for header in ["authorization", "content-type", "x-retry-count"] {
         assert!(allowed.contains(header), "{allowed}");
     }
-    let settings = |key: &str| door.client.get(format!("{}/v1/projects/{key}/settings", door.url)).header("origin", PAGE).send();
+    let settings =
+        |key: &str| door.client.get(format!("{}/v1/projects/{key}/settings", door.url)).header("origin", PAGE).send();
     let (status, body) = answer(settings(&door.keys.browser).await.unwrap()).await;
     let segment = &body["integrations"]["Segment.io"];
     let host = door.url.trim_start_matches("http://");
     assert_eq!((status, segment["apiKey"].as_str()), (200, Some(door.keys.browser.as_str())));
-    assert_eq!((segment["apiHost"].as_str(), segment["protocol"].as_str()), (Some(format!("{host}/v1").as_str()), Some("http")));
+    assert_eq!(
+        (segment["apiHost"].as_str(), segment["protocol"].as_str()),
+        (Some(format!("{host}/v1").as_str()), Some("http"))
+    );
     assert_eq!(body["metrics"]["sampleRate"], 0);
     assert_eq!(answer(settings("lf_unknown").await.unwrap()).await.0, 404);
-    let rudder = door.client.get(format!("{}/sourceConfig/?writeKey={}", door.url, door.keys.app)).send().await.unwrap();
+    let rudder =
+        door.client.get(format!("{}/sourceConfig/?writeKey={}", door.url, door.keys.app)).send().await.unwrap();
     assert_eq!(answer(rudder).await.1["source"]["enabled"], true);
 }
 
 #[tokio::test]
 async fn the_document_names_every_path_and_each_is_there() {
     let door = Door::open().await;
-    let document: serde_json::Value = door.client.get(format!("{}/openapi.json", door.url)).send().await.unwrap().json().await.unwrap();
+    let document: serde_json::Value =
+        door.client.get(format!("{}/openapi.json", door.url)).send().await.unwrap().json().await.unwrap();
     assert_eq!(document["openapi"], "3.1.0");
     let paths = document["paths"].as_object().unwrap();
     assert!(paths.len() >= 20, "{}", paths.len());
@@ -212,7 +233,10 @@ async fn the_document_names_every_path_and_each_is_there() {
             let (status, body) = answer(response).await;
             assert!(status != 405 && body["code"] != "ROUTE_NOT_FOUND", "{method} {path}: {status} {body}");
             let documented = &methods[method.as_str().to_lowercase()]["responses"];
-            assert!(documented.get(status.to_string()).is_some(), "{method} {path} answered {status}, which is not documented");
+            assert!(
+                documented.get(status.to_string()).is_some(),
+                "{method} {path} answered {status}, which is not documented"
+            );
         }
     }
 }

@@ -37,14 +37,13 @@ pub(super) async fn load(tx: &mut WriteTx, caller: &str, key: &str) -> Result<Op
 
 /// False if there is no such command without a reply.
 pub(super) async fn reply(tx: &mut WriteTx, caller: &str, key: &str, reply: &[u8]) -> Result<bool, PgError> {
-    let updated =
-        sqlx::query("update command set reply = $3 where caller = $1 and key = $2 and reply is null")
-            .bind(caller)
-            .bind(key)
-            .bind(reply)
-            .execute(tx.connection())
-            .await
-            .map_err(|source| PgError::new("keep the reply of a command", source))?;
+    let updated = sqlx::query("update command set reply = $3 where caller = $1 and key = $2 and reply is null")
+        .bind(caller)
+        .bind(key)
+        .bind(reply)
+        .execute(tx.connection())
+        .await
+        .map_err(|source| PgError::new("keep the reply of a command", source))?;
     Ok(updated.rows_affected() == 1)
 }
 

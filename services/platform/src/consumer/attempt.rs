@@ -52,10 +52,8 @@ async fn prepare(shared: &Shared, batch: &mut Batch, refused: &mut Vec<Refused>)
     let topic = std::sync::Arc::clone(&batch.route.name);
     let partitions: Vec<i32> = batch.segments.iter().map(|segment| segment.partition).collect();
     let mut tx = shared.database.write_tx("consumer_batch").await.map_err(of_database)?;
-    let rows =
-        store::fence(tx.connection(), shared.consumer, &topic, &partitions).await.map_err(of_database)?;
-    let checks =
-        Checks { epoch: shared.database.is_on(EPOCH_FENCE), trim: shared.database.is_on(OFFSET_TRIM) };
+    let rows = store::fence(tx.connection(), shared.consumer, &topic, &partitions).await.map_err(of_database)?;
+    let checks = Checks { epoch: shared.database.is_on(EPOCH_FENCE), trim: shared.database.is_on(OFFSET_TRIM) };
     refused.extend(fence::compare(batch, &rows, &shared.owner, checks));
     if batch.is_empty() {
         return Ok(None);
@@ -87,9 +85,7 @@ fn of_handler(failure: HandleFailure) -> Failure {
     match failure {
         HandleFailure::Error(HandlerError::Pg(error)) => of_database(error),
         HandleFailure::Error(HandlerError::Again(why)) => Failure::Again(why),
-        HandleFailure::Panicked => {
-            Failure::Data(Death { reason: "panic", detail: "while handling".to_owned() })
-        }
+        HandleFailure::Panicked => Failure::Data(Death { reason: "panic", detail: "while handling".to_owned() }),
         HandleFailure::WrongLength(events, outcomes) => Failure::Data(Death {
             reason: "panic",
             detail: format!("the handler gave {outcomes} outcomes for {events} events"),
@@ -99,18 +95,14 @@ fn of_handler(failure: HandleFailure) -> Failure {
 
 fn of_database(error: PgError) -> Failure {
     match error.kind {
-        FailureKind::Transient => {
-            Failure::Transient { away: error.is_disconnect(), error: error.to_string() }
-        }
+        FailureKind::Transient => Failure::Transient { away: error.is_disconnect(), error: error.to_string() },
         // Only the code: the server's text names values.
         FailureKind::Data => Failure::Data(Death {
             reason: "data_error",
             detail: format!("{} ({})", error.sqlstate().unwrap_or_else(|| "no SQLSTATE".to_owned()), error.what),
         }),
-        FailureKind::Stop => Failure::Stop(format!(
-            "{} ({})",
-            error.sqlstate().unwrap_or_else(|| "no SQLSTATE".to_owned()),
-            error.what
-        )),
+        FailureKind::Stop => {
+            Failure::Stop(format!("{} ({})", error.sqlstate().unwrap_or_else(|| "no SQLSTATE".to_owned()), error.what))
+        }
     }
 }

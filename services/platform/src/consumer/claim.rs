@@ -32,7 +32,10 @@ pub(crate) enum Verdict {
     /// on their way. The row is fenced now, so newer watermarks decide.
     LookAgain,
     /// Waits for a human.
-    Stopped { reason: String, new: bool },
+    Stopped {
+        reason: String,
+        new: bool,
+    },
 }
 
 /// Who claims, and as what.
@@ -65,10 +68,8 @@ pub(crate) async fn claim(
     store::insert_missing(tx.connection(), claimant.consumer, &names, &starts).await?;
     let rows = store::claim_rows(tx.connection(), claimant.consumer, &names, lock).await?;
     let check = database.is_on(super::LOSS_CHECK);
-    let claimed: Vec<Claimed> = rows
-        .into_iter()
-        .map(|row| if check { decide(row, watermarks, last_look) } else { unchecked(row) })
-        .collect();
+    let claimed: Vec<Claimed> =
+        rows.into_iter().map(|row| if check { decide(row, watermarks, last_look) } else { unchecked(row) }).collect();
 
     let taken = Partitions {
         topics: claimed.iter().map(|row| row.topic.clone()).collect(),

@@ -30,8 +30,17 @@ pub(crate) struct GroupContext {
     /// The callbacks get a reference; splitting a queue wants the Arc. Set right after the consumer is made.
     pub(crate) consumer: OnceLock<Weak<BaseConsumer<GroupContext>>>,
     pub(crate) assignment: Mutex<Assignment>,
-    /// Why the process has to end. Taken by the group thread after each poll.
-    pub(crate) failure: Mutex<Option<anyhow::Error>>,
+    /// Why it cannot go on. Taken by the group thread after each poll.
+    pub(crate) failure: Mutex<Option<Broken>>,
+}
+
+/// What cannot be mended inside of a callback.
+#[derive(Debug)]
+pub(crate) enum Broken {
+    /// A new client may do better.
+    Client(anyhow::Error),
+    /// The process has to end.
+    Process(anyhow::Error),
 }
 
 impl ClientContext for GroupContext {
@@ -60,12 +69,12 @@ impl ConsumerContext for GroupContext {
             let claimed = match self.take_over(consumer, &keys) {
                 Ok(claimed) => claimed,
                 Err(error) => {
-                    self.fail(error);
+                    self.fail(Broken::Process(error));
                     Vec::new()
                 }
             };
             if let Err(error) = self.install(consumer, claimed) {
-                self.fail(error);
+                self.fail(Broken::Client(error));
             }
         } else {
             tracing::info!(consumer = self.shared.consumer, partitions = keys.len(), "partitions taken by the group");
@@ -79,18 +88,14 @@ impl GroupContext {
         list.elements().iter().filter_map(|element| self.shared.key(element.topic(), element.partition())).collect()
     }
 
-    fn fail(&self, error: anyhow::Error) {
+    fn fail(&self, broken: Broken) {
         if !self.shared.stop.is_cancelled() {
-            locked(&self.failure).get_or_insert(error);
+            locked(&self.failure).get_or_insert(broken);
         }
     }
 
     /// Claims, however long it takes within the deadline.
-    pub(crate) fn take_over(
-        &self,
-        consumer: &BaseConsumer<Self>,
-        keys: &[Key],
-    ) -> anyhow::Result<Vec<(Key, Claimed)>> {
+    pub(crate) fn take_over(&self, consumer: &BaseConsumer<Self>, keys: &[Key]) -> anyhow::Result<Vec<(Key, Claimed)>> {
         let began = Instant::now();
         let mut pause = FIRST_PAUSE;
         loop {
@@ -111,11 +116,8 @@ impl GroupContext {
 
     fn try_take_over(&self, consumer: &BaseConsumer<Self>, keys: &[Key]) -> anyhow::Result<Vec<(Key, Claimed)>> {
         let mut claimed = self.claim_once(consumer, keys, false)?;
-        let doubtful: Vec<Key> = claimed
-            .iter()
-            .filter(|(_, claimed)| claimed.verdict == Verdict::LookAgain)
-            .map(|(key, _)| *key)
-            .collect();
+        let doubtful: Vec<Key> =
+            claimed.iter().filter(|(_, claimed)| claimed.verdict == Verdict::LookAgain).map(|(key, _)| *key).collect();
         if !doubtful.is_empty() {
             claimed.retain(|(key, _)| !doubtful.contains(key));
             claimed.extend(self.claim_once(consumer, &doubtful, true)?);
@@ -207,7 +209,7 @@ impl GroupContext {
             RebalanceProtocol::Eager | RebalanceProtocol::None => consumer.unassign().context("unassign"),
         };
         if let Err(error) = done {
-            self.fail(error);
+            self.fail(Broken::Client(error));
         }
     }
 

@@ -39,10 +39,7 @@ pub(crate) fn row(shared: &Shared, record: &Record, death: &Death, now: jiff::Ti
         key: cut(&record.key, MOST_OF_A_KEY).into(),
         value: cut(&record.value, MOST_OF_A_VALUE).into(),
         headers: headers(record),
-        died_at: Some(pbjson_types::Timestamp {
-            seconds: now.as_second(),
-            nanos: now.subsec_nanosecond(),
-        }),
+        died_at: Some(pbjson_types::Timestamp { seconds: now.as_second(), nanos: now.subsec_nanosecond() }),
     };
     OutboxRow {
         topic: Topic::DeadLetter,

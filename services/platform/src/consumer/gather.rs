@@ -5,10 +5,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::Message as _;
 use rdkafka::Offset;
 use rdkafka::consumer::Consumer as _;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::Message as _;
 
 use super::batch::Segment;
 use super::lane::{Lane, Slot, Slots};
@@ -51,12 +51,7 @@ const UNKNOWN_PAUSE: Duration = Duration::from_secs(5);
 
 impl Lane {
     /// Records of the first route of this class, by turns, that has any; and what the group thread has to mend.
-    pub(crate) fn gather(
-        &self,
-        routes: &[Arc<Route>],
-        class: Class,
-        limit: Limit,
-    ) -> (Option<Gathered>, Vec<Request>) {
+    pub(crate) fn gather(&self, routes: &[Arc<Route>], class: Class, limit: Limit) -> (Option<Gathered>, Vec<Request>) {
         let mut slots = locked(&self.slots);
         slots.turn = slots.turn.wrapping_add(1);
         let mut requests = Vec::new();
@@ -114,7 +109,11 @@ impl Slots {
             let key = keys[(self.turn + at) % keys.len()];
             let Some(slot) = self.by_key.get_mut(&key) else { continue };
             let believed = self.holes.get(&key).copied();
-            let pause = match gathered.read(key.partition, slot, route, limit, believed) {
+            let ended = gathered.read(key.partition, slot, route, limit, believed);
+            if !slot.fresh {
+                self.holes.remove(&key);
+            }
+            let pause = match ended {
                 Ended::Empty => continue,
                 Ended::Full => {
                     gathered.full = true;
@@ -202,10 +201,7 @@ impl Gathered {
 
 /// The offset is not on the broker.
 fn is_off_the_log(error: &KafkaError) -> bool {
-    matches!(
-        error.rdkafka_error_code(),
-        Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange)
-    )
+    matches!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange))
 }
 
 /// librdkafka goes on by itself after these.

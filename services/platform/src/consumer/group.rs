@@ -15,7 +15,7 @@ use rdkafka::message::Message as _;
 use rdkafka::topic_partition_list::Offset;
 
 use super::assignment::{Assignment, Held};
-use super::context::GroupContext;
+use super::context::{Broken, GroupContext};
 use super::settings::client_config;
 use super::shared::{Key, Shared, Wish, locked};
 use super::store;
@@ -36,20 +36,17 @@ pub(crate) fn run(shared: &Arc<Shared>) -> anyhow::Result<()> {
         let consumer = build(shared)?;
         let ended = serve(shared, &consumer);
         close(shared, consumer);
-        match ended? {
-            Ended::Stopped => break,
-            Ended::Fatal(error) => {
-                tracing::warn!(consumer = shared.consumer, %error, "the client is beyond repair; making a new one");
+        match ended {
+            Ok(()) => break,
+            Err(Broken::Process(error)) => return Err(error),
+            Err(Broken::Client(error)) => {
+                let error = format!("{error:#}");
+                tracing::warn!(consumer = shared.consumer, error, "the client is beyond repair; making a new one");
                 std::thread::sleep(REBUILD_PAUSE);
             }
         }
     }
     Ok(())
-}
-
-enum Ended {
-    Stopped,
-    Fatal(KafkaError),
 }
 
 fn build(shared: &Arc<Shared>) -> anyhow::Result<Arc<GroupConsumer>> {
@@ -71,7 +68,8 @@ fn build(shared: &Arc<Shared>) -> anyhow::Result<Arc<GroupConsumer>> {
     Ok(consumer)
 }
 
-fn serve(shared: &Shared, consumer: &Arc<GroupConsumer>) -> anyhow::Result<Ended> {
+/// Until the drain is done.
+fn serve(shared: &Shared, consumer: &Arc<GroupConsumer>) -> Result<(), Broken> {
     let context = Arc::clone(consumer.context());
     let mut committed = Instant::now();
     let mut looked = Instant::now();
@@ -80,12 +78,12 @@ fn serve(shared: &Shared, consumer: &Arc<GroupConsumer>) -> anyhow::Result<Ended
         match consumer.poll(POLL) {
             None => {}
             Some(Ok(message)) => stray(&context, message.topic(), message.partition()),
-            Some(Err(error)) if is_fatal(&error) => return Ok(Ended::Fatal(error)),
+            Some(Err(error)) if is_fatal(&error) => return Err(Broken::Client(error.into())),
             // Named by the client context already; librdkafka goes on by itself.
             Some(Err(error)) => tracing::debug!(%error, "poll"),
         }
-        if let Some(error) = locked(&context.failure).take() {
-            return Err(error);
+        if let Some(broken) = locked(&context.failure).take() {
+            return Err(broken);
         }
         if shared.stop.is_cancelled() {
             continue;
@@ -101,7 +99,7 @@ fn serve(shared: &Shared, consumer: &Arc<GroupConsumer>) -> anyhow::Result<Ended
         }
     }
     commit_notes(shared, consumer);
-    Ok(Ended::Stopped)
+    Ok(())
 }
 
 /// Every partition has a queue of its own. A record that comes here would be missing there.
@@ -115,7 +113,7 @@ fn stray(context: &GroupContext, topic: &str, partition: i32) {
     }
 }
 
-fn serve_requests(context: &Arc<GroupContext>, consumer: &GroupConsumer) -> anyhow::Result<()> {
+fn serve_requests(context: &GroupContext, consumer: &GroupConsumer) -> Result<(), Broken> {
     let requests = std::mem::take(&mut *locked(&context.shared.requests));
     for request in &requests {
         if !locked(&context.assignment).apply(request) {
@@ -125,22 +123,28 @@ fn serve_requests(context: &Arc<GroupContext>, consumer: &GroupConsumer) -> anyh
         locked(&context.shared.notes).remove(&request.key);
         if let Wish::Halt { reason } = &request.wish {
             let (topic, partition) = (context.shared.topic(request.key), request.key.partition);
-            tracing::error!(consumer = context.shared.consumer, topic, partition, reason,
-                "partition stopped; it waits for a human");
-            context.unassign(consumer, &[request.key])?;
+            tracing::error!(
+                consumer = context.shared.consumer,
+                topic,
+                partition,
+                reason,
+                "partition stopped; it waits for a human"
+            );
+            context.unassign(consumer, &[request.key]).map_err(Broken::Client)?;
         }
     }
     let due: Vec<Key> = locked(&context.assignment).due(Instant::now()).into_iter().collect();
-    if due.is_empty() {
+    // What the group has taken is about to be revoked: another process owns it already.
+    if due.is_empty() || consumer.assignment_lost() {
         return Ok(());
     }
-    context.unassign(consumer, &due)?;
+    context.unassign(consumer, &due).map_err(Broken::Client)?;
     let claimed = match context.take_over(consumer, &due) {
         Ok(claimed) => claimed,
         Err(_) if context.shared.stop.is_cancelled() => return Ok(()),
-        Err(error) => return Err(error),
+        Err(error) => return Err(Broken::Process(error)),
     };
-    context.install(consumer, claimed)
+    context.install(consumer, claimed).map_err(Broken::Client)
 }
 
 /// An operator sets a stopped partition going by its row.

@@ -16,7 +16,3 @@ pub const LOSS_CHECK: Mechanism = Mechanism("consumer.loss_check");
 pub const EOF_ADVANCE: Mechanism = Mechanism("consumer.eof_advance");
 /// The breaker counts keys, not only records.
 pub const POISON_KEYS: Mechanism = Mechanism("consumer.poison_keys");
-
-/// All of them.
-pub const ALL_MECHANISMS: &[Mechanism] =
-    &[EPOCH_FENCE, OFFSET_TRIM, CLAIM_LOCK, CLAIM_RETRY, LOSS_CHECK, EOF_ADVANCE, POISON_KEYS];

@@ -8,6 +8,8 @@
 mod assignment;
 mod attempt;
 mod batch;
+#[cfg(test)]
+mod batch_tests;
 mod breaker;
 mod claim;
 mod context;
@@ -38,9 +40,7 @@ use crate::outbox::OutboxRow;
 use crate::pg::{PgError, WriteTx};
 use crate::record::{Position, Record, TraceParent};
 
-pub use mechanism::{
-    ALL_MECHANISMS, CLAIM_LOCK, CLAIM_RETRY, EOF_ADVANCE, EPOCH_FENCE, LOSS_CHECK, OFFSET_TRIM, POISON_KEYS,
-};
+pub use mechanism::{CLAIM_LOCK, CLAIM_RETRY, EOF_ADVANCE, EPOCH_FENCE, LOSS_CHECK, OFFSET_TRIM, POISON_KEYS};
 pub use settings::{ConsumerConfig, Start};
 pub use start::Consumer;
 

@@ -28,11 +28,7 @@ pub(crate) fn open(route: &Route, records: &[Record]) -> (Spans, Vec<Option<Trac
         messages.push(span);
         senders.push(sender);
     }
-    let batch = if senders.is_empty() {
-        Span::none()
-    } else {
-        span_with_links(&name(route), Kind::Consumer, &senders)
-    };
+    let batch = if senders.is_empty() { Span::none() } else { span_with_links(&name(route), Kind::Consumer, &senders) };
     (Spans { batch, _messages: messages }, traces)
 }
 

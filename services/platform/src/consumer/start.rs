@@ -95,14 +95,14 @@ impl Consumer {
             publisher: self.publisher,
             metrics: Metrics::new(self.role),
             runtime: tokio::runtime::Handle::current(),
-            check: health.register("consumer"),
+            check: health.register(format!("{} consumer", self.role)),
             stop: tasks.stop_token(),
             notes: std::sync::Mutex::default(),
             requests: std::sync::Mutex::default(),
             ends: std::sync::Mutex::default(),
         });
         for lane in &shared.lanes {
-            let progress = health.progress(format!("consumer lane {}", lane.index), STUCK_AFTER);
+            let progress = health.progress(format!("{} lane {}", self.role, lane.index), STUCK_AFTER);
             let task = LaneTask::new(Arc::clone(&shared), Arc::clone(lane), progress);
             let counted = RunningLane(Arc::clone(&shared));
             tasks.spawn("consumer lane", async move {

@@ -1,7 +1,7 @@
 //! From librdkafka's message to a [`Record`] of our own: the one copy of the bytes on their way in.
 
-use std::panic::catch_unwind;
 use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -33,8 +33,5 @@ pub(crate) fn unpack(topic: &Arc<str>, message: &BorrowedMessage<'_>) -> (Record
 
 fn headers(message: &BorrowedMessage<'_>) -> Vec<(String, Vec<u8>)> {
     let Some(headers) = message.headers() else { return Vec::new() };
-    headers
-        .iter()
-        .map(|header| (header.key.to_owned(), header.value.unwrap_or_default().to_vec()))
-        .collect()
+    headers.iter().map(|header| (header.key.to_owned(), header.value.unwrap_or_default().to_vec())).collect()
 }

@@ -44,7 +44,10 @@ pub(super) async fn observe(State(observer): State<Arc<Observer>>, request: Requ
     let method = known_method(request.method());
     let route = if is_grpc { None } else { request.extensions().get::<MatchedPath>().cloned() };
     let call = is_grpc.then(|| grpc::call_name(request.uri().path()));
-    let span = span(&current, method, route.as_ref(), call.as_deref());
+    let span = match trace::is_unsampled(request.headers()) {
+        true => Span::none(),
+        false => span(&current, method, route.as_ref(), call.as_deref()),
+    };
     let work = CURRENT.scope(current, async move {
         match AssertUnwindSafe(next.run(request)).catch_unwind().await {
             Ok(response) if is_grpc => response,

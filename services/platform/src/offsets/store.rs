@@ -71,11 +71,7 @@ pub(super) async fn begin_stretch(
     change(connection, statement, which, target).await
 }
 
-pub(super) async fn accept_loss(
-    connection: &mut PgConnection,
-    which: &Which,
-    low: i64,
-) -> Result<OffsetRow, PgError> {
+pub(super) async fn accept_loss(connection: &mut PgConnection, which: &Which, low: i64) -> Result<OffsetRow, PgError> {
     let statement = format!(
         "update kafka_offset set
            skipped = skipped + $4 - next_offset, next_offset = $4, epoch = epoch + 1, owner = null, state = 'running',

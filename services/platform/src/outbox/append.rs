@@ -2,9 +2,9 @@
 
 use prost::Message as _;
 
+use super::OutboxRow;
 use super::headers::StoredHeaders;
 use super::store::{self, NewRows};
-use super::OutboxRow;
 use crate::pg::{FailureKind, PgError, WriteTx};
 
 /// Largest key + headers + payload of one row. Below the topics' `max.message.bytes` of 1 MiB with room for the record's

@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use rdkafka::error::KafkaError;
 use tokio_util::sync::CancellationToken;
 
 use super::counts::{Metrics, TopicCounts};
@@ -28,6 +29,8 @@ const TICK: Duration = Duration::from_millis(100);
 const FLOOR_STEP: Duration = Duration::from_millis(500);
 /// Acknowledged rows rest this long, so that one delete serves many, unless a whole batch is there.
 const DELETE_AFTER: Duration = Duration::from_millis(20);
+/// Between two producers that both failed at once.
+const LONGEST_REST: Duration = Duration::from_secs(5);
 /// Longest wait for the answer to a statement.
 const STATEMENT: Duration = Duration::from_secs(20);
 /// How long the end of the process waits for acknowledgements.
@@ -45,6 +48,10 @@ pub(super) struct Leader<'a> {
     last_delete: Instant,
     /// The last poll was cut off, or nothing was polled since a wake-up.
     more: bool,
+    /// Producers that were replaced since the last acknowledgement.
+    replaced: u32,
+    /// No poll before, after a producer that failed.
+    rest_until: Instant,
 }
 
 impl<'a> Leader<'a> {
@@ -59,6 +66,8 @@ impl<'a> Leader<'a> {
             floor_step: Instant::now(),
             last_delete: Instant::now(),
             more: true,
+            replaced: 0,
+            rest_until: Instant::now(),
         })
     }
 
@@ -88,7 +97,9 @@ impl<'a> Leader<'a> {
     }
 
     fn has_room(&self) -> bool {
-        self.window.in_flight() < MAX_IN_FLIGHT && self.window.in_flight_bytes() < MAX_IN_FLIGHT_BYTES
+        self.window.in_flight() < MAX_IN_FLIGHT
+            && self.window.in_flight_bytes() < MAX_IN_FLIGHT_BYTES
+            && self.rest_until <= Instant::now()
     }
 
     /// Reads and hands over one batch.
@@ -128,30 +139,45 @@ impl<'a> Leader<'a> {
 
     /// Takes in what the broker said.
     fn settle(&mut self, reports: &mut Vec<Report>) -> anyhow::Result<()> {
-        let mut failure = None;
-        let mut counts = TopicCounts::default();
-        for report in reports.drain(..) {
-            match report.error {
-                None => counts.add(self.window.acknowledge(report.id)),
-                Some(error) => failure = Some(error),
-            }
-        }
-        self.metrics.published(&counts);
-        match failure {
+        match self.count(reports) {
             None => Ok(()),
             Some(error) => self.replace_sender(&error.to_string()),
         }
     }
 
+    /// Notes what was acknowledged; returns a failure if there was one.
+    fn count(&mut self, reports: &mut Vec<Report>) -> Option<KafkaError> {
+        let mut failure = None;
+        let mut counts = TopicCounts::default();
+        for report in reports.drain(..) {
+            match report.error {
+                None => {
+                    counts.add(self.window.acknowledge(report.id));
+                    self.replaced = 0;
+                }
+                Some(error) => failure = Some(error),
+            }
+        }
+        self.metrics.published(&counts);
+        failure
+    }
+
     /// After a failed delivery the old producer must not send anything more: a new one starts at the oldest row that was
-    /// not acknowledged.
+    /// not acknowledged, at once the first time, then after growing pauses.
     fn replace_sender(&mut self, reason: &str) -> anyhow::Result<()> {
+        let mut last_reports = Vec::new();
+        self.sender.reports_now(&mut last_reports);
+        self.count(&mut last_reports);
         self.sender = Sender::new(&self.publisher.kafka).context("make the outbox's producer")?;
         let given_back = self.window.give_back();
         let mut counts = TopicCounts::default();
         given_back.values().for_each(|sent| counts.add(Some(*sent)));
         self.metrics.repeats(&counts);
         self.more = true;
+        if self.replaced > 0 {
+            self.rest_until = Instant::now() + (TICK * 2_u32.pow(self.replaced.min(6))).min(LONGEST_REST);
+        }
+        self.replaced += 1;
         let rows = given_back.len();
         let schema = self.publisher.database.schema();
         tracing::warn!(schema, rows, "a delivery failed, {rows} rows of the outbox are sent again: {reason}");

@@ -3,6 +3,7 @@
 
 use prost::Message as _;
 use rdkafka::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, PurgeConfig, ThreadedProducer};
@@ -10,7 +11,7 @@ use tokio::sync::mpsc;
 
 use super::headers::StoredHeaders;
 use super::store::StoredRow;
-use crate::kafka::{KafkaConfig, log_client_error};
+use crate::kafka::{KafkaConfig, log_client_error, log_client_line};
 use crate::producer::outbox_settings;
 use crate::topics::Topic;
 
@@ -25,6 +26,10 @@ pub(super) struct Report {
 struct Reporter(mpsc::UnboundedSender<Report>);
 
 impl ClientContext for Reporter {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        log_client_line("outbox", level, facility, line);
+    }
+
     fn error(&self, error: KafkaError, reason: &str) {
         log_client_error("outbox", &error, reason);
     }

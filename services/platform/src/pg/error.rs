@@ -73,9 +73,9 @@ pub(crate) fn is_disconnect(error: &sqlx::Error) -> bool {
         | sqlx::Error::WorkerCrashed => true,
         // 08: connection exception; 57P01-57P05: shut down, crashed, starting, database dropped, idle session ended;
         // 25P03: idle in transaction. The server closes the session after each of them.
-        sqlx::Error::Database(error) => error
-            .code()
-            .is_some_and(|code| code.starts_with("08") || (code.starts_with("57P") && code.len() == 5) || code == "25P03"),
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+            code.starts_with("08") || (code.starts_with("57P") && code.len() == 5) || code == "25P03"
+        }),
         _ => false,
     }
 }

@@ -105,7 +105,10 @@ impl Drop for WriteTx {
 }
 
 /// Runs `work` to its end whatever becomes of the caller.
-#[expect(clippy::disallowed_methods, reason = "a transaction begins and ends as a whole; it is bounded by its timeouts")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a transaction begins and ends as a whole; it is bounded by its timeouts"
+)]
 async fn spawn<T: Send + 'static>(
     work: impl Future<Output = Result<T, PgError>> + Send + 'static,
 ) -> Result<T, PgError> {
@@ -121,8 +124,7 @@ async fn open(database: Database, name: &'static str) -> Result<WriteTx, PgError
     // happened yet in the transaction, so trying the next one is safe.
     let mut dead_left = database.pool().size();
     loop {
-        let connection =
-            database.pool().acquire().await.map_err(|source| PgError::new("take a connection", source))?;
+        let connection = database.pool().acquire().await.map_err(|source| PgError::new("take a connection", source))?;
         match begin(connection, name, database.is_on(SPAWNED_BEGIN)).await {
             Err(error) if error.is_disconnect() && dead_left > 0 => dead_left -= 1,
             result => return result,
@@ -130,11 +132,7 @@ async fn open(database: Database, name: &'static str) -> Result<WriteTx, PgError
     }
 }
 
-async fn begin(
-    mut connection: PoolConnection<Postgres>,
-    name: &'static str,
-    spawn: bool,
-) -> Result<WriteTx, PgError> {
+async fn begin(mut connection: PoolConnection<Postgres>, name: &'static str, spawn: bool) -> Result<WriteTx, PgError> {
     let began = Instant::now();
     let answered = tokio::time::timeout(BEGIN_TIMEOUT, async {
         PgTransactionManager::begin(&mut connection, None).await?;
@@ -145,9 +143,7 @@ async fn begin(
     })
     .await;
     match answered {
-        Ok(Ok((xid, now))) => {
-            Ok(WriteTx { connection: Some(connection), name, began, now: now.to_jiff(), xid, spawn })
-        }
+        Ok(Ok((xid, now))) => Ok(WriteTx { connection: Some(connection), name, began, now: now.to_jiff(), xid, spawn }),
         Ok(Err(source)) => {
             discard(connection);
             Err(PgError::new("begin", source))
@@ -176,8 +172,5 @@ fn discard(mut connection: PoolConnection<Postgres>) {
 }
 
 fn record(name: &'static str, began: Instant, outcome: &'static str) {
-    DURATION.record(
-        began.elapsed().as_secs_f64(),
-        &[KeyValue::new("name", name), KeyValue::new("outcome", outcome)],
-    );
+    DURATION.record(began.elapsed().as_secs_f64(), &[KeyValue::new("name", name), KeyValue::new("outcome", outcome)]);
 }

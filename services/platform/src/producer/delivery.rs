@@ -6,13 +6,14 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rdkafka::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::ProducerContext;
 use tokio::sync::oneshot;
 
 use super::SendError;
-use crate::kafka::log_client_error;
+use crate::kafka::{log_client_error, log_client_line};
 
 /// Records that are waited for together.
 pub(super) struct Batch {
@@ -74,6 +75,10 @@ impl Delivery {
 pub(super) struct Deliveries;
 
 impl ClientContext for Deliveries {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        log_client_line("ingest", level, facility, line);
+    }
+
     fn error(&self, error: KafkaError, reason: &str) {
         log_client_error("ingest", &error, reason);
     }

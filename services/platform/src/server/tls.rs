@@ -103,3 +103,34 @@ fn build((certificate, key): &(Vec<u8>, Vec<u8>)) -> anyhow::Result<TlsAcceptor>
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write_pair(folder: &Path) {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+        std::fs::write(folder.join("tls.crt"), made.cert.pem()).expect("written");
+        std::fs::write(folder.join("tls.key"), made.signing_key.serialize_pem()).expect("written");
+    }
+
+    #[test]
+    fn renewed_files_are_taken_and_bad_ones_are_not() {
+        let folder = std::env::temp_dir().join(format!("leadflow-tls-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        write_pair(&folder);
+        let config = TlsConfig { certificate_file: folder.join("tls.crt"), key_file: folder.join("tls.key") };
+        let acceptor = Acceptor::new(&config).expect("usable files");
+        let first = acceptor.current_after(Duration::ZERO);
+        let same = |other: &TlsAcceptor| Arc::ptr_eq(first.config(), other.config());
+        assert!(same(&acceptor.current_after(Duration::ZERO)), "nothing changed");
+        for bad in ["", "nonsense"] {
+            std::fs::write(folder.join("tls.key"), bad).expect("written");
+            assert!(same(&acceptor.current_after(Duration::ZERO)), "the old one stays");
+        }
+        write_pair(&folder);
+        assert!(same(&acceptor.current_after(LOOK_EVERY)), "not looked at yet");
+        assert!(!same(&acceptor.current_after(Duration::ZERO)), "renewed");
+        std::fs::remove_dir_all(&folder).expect("removed");
+    }
+}

@@ -1,12 +1,14 @@
 //! Log lines: text for people, JSON for machines, both on standard error (standard output belongs to data).
 
 use std::io::IsTerminal as _;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
 use tracing::Metadata;
-use tracing_subscriber::filter::{EnvFilter, dynamic_filter_fn};
+use tracing_subscriber::filter::{EnvFilter, FilterExt as _, dynamic_filter_fn};
 use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -15,7 +17,7 @@ use tracing_subscriber::{Layer, Registry};
 use super::otlp::Push;
 use super::{LogFormat, TelemetryConfig, trace};
 
-/// What libraries say at `info` is for their authors; the exporter repeats itself every few seconds while a collector is away.
+/// What libraries say at `info` is for their authors.
 const QUIET: &str = "h2=warn,hyper=warn,hyper_util=warn,tonic=warn,tower=warn,rustls=warn,sqlx=warn,rdkafka=warn,\
                      librdkafka=warn,opentelemetry=error,opentelemetry_sdk=error,opentelemetry-otlp=error,opentelemetry_otlp=error";
 /// The exporter's own stack: exporting its lines would make more of them.
@@ -38,7 +40,8 @@ pub(super) fn install(config: &TelemetryConfig, push: Option<&Push>) -> anyhow::
         let colour = on_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         lines.with_ansi(colour).with_target(false).compact().boxed()
     };
-    let mut layers: Vec<Boxed> = vec![lines.with_filter(filter(&config.log, QUIET)?).boxed()];
+    let filter_lines = filter(&config.log, QUIET)?.and(dynamic_filter_fn(seldom_about_the_exporter));
+    let mut layers: Vec<Boxed> = vec![lines.with_filter(filter_lines).boxed()];
     if let Some(push) = push {
         let spans = tracing_opentelemetry::layer()
             .with_tracer(push.traces.tracer("leadflow"))
@@ -72,6 +75,20 @@ where
     metadata.is_span()
         && (metadata.target() == trace::TARGET
             || (metadata.target().starts_with("leadflow") && context.lookup_current().is_some()))
+}
+
+/// While a collector is away the exporter complains about every batch: once a minute is enough to know.
+fn seldom_about_the_exporter<S>(metadata: &Metadata<'_>, _: &Context<'_, S>) -> bool {
+    static LAST: Mutex<Option<Instant>> = Mutex::new(None);
+    if !metadata.target().starts_with("opentelemetry") {
+        return true;
+    }
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    let say = last.is_none_or(|last| last.elapsed() >= Duration::from_secs(60));
+    if say {
+        *last = Some(Instant::now());
+    }
+    say
 }
 
 /// A panic as one line. Its text is shown only if it stood in the source as it is: one that was formatted may hold data of a

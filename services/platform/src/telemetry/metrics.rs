@@ -2,7 +2,7 @@
 //! against it. Names carry no unit (OpenTelemetry's rule); Prometheus adds `_seconds` and `_total` by itself.
 //!
 //! Times of events are timestamps (seconds since 1970), never ages: an age that is not updated looks healthy.
-//! No person, lead or rep is ever a label.
+//! Nobody and nothing of the business is ever a label: no person, no rep, no id.
 
 use opentelemetry::metrics::{Counter, Gauge, Histogram};
 

@@ -101,7 +101,7 @@ pub fn root_span(name: impl FnOnce() -> String, kind: Kind, parent: Option<&Trac
 /// A span under a context that came with a record or a request.
 #[must_use]
 pub fn span_with_parent(name: &str, kind: Kind, parent: &TraceParent) -> Span {
-    let Some(remote) = span_context(parent).filter(|_| spans()) else { return Span::none() };
+    let Some(remote) = sampled_context(parent).filter(|_| spans()) else { return Span::none() };
     let span = new_span(name, kind);
     // An error here means that no layer takes spans: then nothing is lost.
     let _ = span.set_parent(opentelemetry::Context::new().with_remote_span_context(remote.clone()));
@@ -117,7 +117,7 @@ pub fn span_with_links<'a>(name: &str, kind: Kind, links: impl IntoIterator<Item
     let Some(first) = links.next() else { return Span::none() };
     let span = span_with_parent(name, kind, first);
     if !span.is_none() {
-        for link in std::iter::once(first).chain(links).filter_map(span_context) {
+        for link in std::iter::once(first).chain(links).filter_map(sampled_context) {
             span.add_link(link);
         }
     }
@@ -127,13 +127,27 @@ pub fn span_with_links<'a>(name: &str, kind: Kind, links: impl IntoIterator<Item
 /// A span inside the current one; a disabled span if that is not sampled.
 #[must_use]
 pub fn child_span(name: &str, kind: Kind) -> Span {
-    if spans() && trace_parent_of(&Span::current()).is_some() { new_span(name, kind) } else { Span::none() }
+    if !spans() {
+        return Span::none();
+    }
+    let Some(parent) = trace_parent_of(&Span::current()) else { return Span::none() };
+    let span = new_span(name, kind);
+    // Log lines show the innermost span only.
+    span.record("trace_id", parent.0.split('-').nth(1).unwrap_or_default());
+    span
 }
 
 /// The sampled context of HTTP headers.
 #[must_use]
 pub fn extract(headers: &HeaderMap) -> Option<TraceParent> {
     sampled(headers.get(HEADER)?.to_str().ok()?)
+}
+
+/// Whether the caller has a trace and decided not to sample it: then none is begun here either.
+#[must_use]
+pub fn is_unsampled(headers: &HeaderMap) -> bool {
+    let Some(text) = headers.get(HEADER).and_then(|value| value.to_str().ok()) else { return false };
+    span_context(text.trim()).is_some_and(|context| !context.is_sampled())
 }
 
 /// Writes the current context into HTTP headers.
@@ -171,12 +185,16 @@ pub fn record_header(parent: &TraceParent) -> (&'static str, &[u8]) {
 
 fn sampled(text: &str) -> Option<TraceParent> {
     let parent = TraceParent(text.trim().into());
-    span_context(&parent).map(|_| parent)
+    sampled_context(&parent).map(|_| parent)
 }
 
-/// Parses W3C `traceparent`; `None` if it is not valid or not sampled. Versions after 00 may have further fields.
-fn span_context(parent: &TraceParent) -> Option<SpanContext> {
-    let mut fields = parent.0.split('-');
+fn sampled_context(parent: &TraceParent) -> Option<SpanContext> {
+    span_context(&parent.0).filter(SpanContext::is_sampled)
+}
+
+/// Parses W3C `traceparent`; `None` if it is not valid. Versions after 00 may have further fields.
+fn span_context(text: &str) -> Option<SpanContext> {
+    let mut fields = text.split('-');
     let (version, trace, span, flags) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
     let is_hex =
         |text: &str, length| text.len() == length && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
@@ -187,7 +205,7 @@ fn span_context(parent: &TraceParent) -> Option<SpanContext> {
     let flags = TraceFlags::new(u8::from_str_radix(flags, 16).ok()?) & TraceFlags::SAMPLED;
     let (trace, span) = (TraceId::from_hex(trace).ok()?, SpanId::from_hex(span).ok()?);
     let context = SpanContext::new(trace, span, flags, true, TraceState::default());
-    (context.is_valid() && context.is_sampled()).then_some(context)
+    context.is_valid().then_some(context)
 }
 
 fn begins_here() -> bool {

@@ -1,5 +1,7 @@
 //! A migrated database for one test: cloned from a template, dropped at the end.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use anyhow::Context as _;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
@@ -103,12 +105,7 @@ fn with_database(admin_url: &str, name: &str) -> anyhow::Result<String> {
 
 fn config(admin_url: &str, schema: &str, name: &str) -> anyhow::Result<PgConfig> {
     let options: sqlx::postgres::PgConnectOptions = admin_url.parse().with_context(|| format!("read {ADMIN_URL}"))?;
-    let url = format!(
-        "postgres://{}:{PASSWORD}@{}:{}/{name}",
-        role(schema),
-        options.get_host(),
-        options.get_port()
-    );
+    let url = format!("postgres://{}:{PASSWORD}@{}:{}/{name}", role(schema), options.get_host(), options.get_port());
     Ok(PgConfig { url: url.into(), pool_size: 20 })
 }
 
@@ -118,13 +115,15 @@ async fn template(admin_url: &str, schema: &'static str, migrations: &Migrations
     let mut admin = PgConnection::connect(admin_url).await.context("connect as administrator")?;
     // Held by the session: released when the connection closes, also after a panic.
     sqlx::query("select pg_advisory_lock($1)").bind(LOCK).execute(&mut admin).await?;
-    let done: bool =
-        sqlx::query_scalar("select exists (select from pg_database where datname = $1 and datistemplate)")
-            .bind(&name)
-            .fetch_one(&mut admin)
-            .await?;
-    if !done {
+    let done: bool = sqlx::query_scalar("select exists (select from pg_database where datname = $1 and datistemplate)")
+        .bind(&name)
+        .fetch_one(&mut admin)
+        .await?;
+    static SWEPT: AtomicBool = AtomicBool::new(false);
+    if !SWEPT.swap(true, Ordering::Relaxed) {
         drop_left_overs(&mut admin).await?;
+    }
+    if !done {
         make_template(&mut admin, admin_url, schema, migrations, &name).await?;
     }
     admin.close().await?;
@@ -159,12 +158,12 @@ async fn make_template(
     Ok(())
 }
 
-/// Databases that killed runs left behind, older than two hours by the time in their names, and templates of older
-/// migrations.
+/// Databases that killed runs left behind, older than two hours by the time in their names.
 async fn drop_left_overs(admin: &mut PgConnection) -> anyhow::Result<()> {
-    let names: Vec<String> = sqlx::query_scalar("select datname::text from pg_database where datname like 'leadflow_test_%'")
-        .fetch_all(&mut *admin)
-        .await?;
+    let names: Vec<String> =
+        sqlx::query_scalar("select datname::text from pg_database where datname like 'leadflow_test_%'")
+            .fetch_all(&mut *admin)
+            .await?;
     let oldest = crate::clock::wall_now().as_millisecond() - 2 * 3600 * 1000;
     for name in names {
         let made = name.rsplit('_').nth(2).and_then(|text| i64::from_str_radix(text, 16).ok());

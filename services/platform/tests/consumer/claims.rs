@@ -10,7 +10,10 @@ use leadflow_platform::topics::Topic;
 use crate::support::{FaultProxy, Gate, Hold, Noting, World, until};
 
 /// Two partitions, each held in the transaction of process A; B joins and gets one of them.
-async fn claim_during_batch(world: &World, hold: Hold) -> (crate::support::Running, crate::support::Running, Arc<Gate>) {
+async fn claim_during_batch(
+    world: &World,
+    hold: Hold,
+) -> (crate::support::Running, crate::support::Running, Arc<Gate>) {
     let gate = Gate::at("gate", hold);
     for partition in 0..2 {
         world.produce(Topic::Engagement, partition, [("key", "gate")]);

@@ -2,7 +2,6 @@
 //! the partition.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use leadflow_platform::consumer::POISON_KEYS;
 use leadflow_platform::offsets::{self, Hand, RestartAt, Which};
@@ -136,6 +135,5 @@ async fn a_ledger_that_does_not_balance_stops_the_partition_and_kills_nothing() 
     until("the partition is stopped", || async { world.offsets().await[0].state == "stopped" }).await;
     let row = world.offsets().await[0].clone();
     assert_eq!((row.next_offset, row.dead), (10, 0));
-    assert_eq!(handler.broken.load(Ordering::Relaxed), false);
     running.stop().await;
 }

@@ -151,8 +151,8 @@ fn keys_end_by_time_and_by_hand() {
     let folder = Folder::new();
     let path = folder.path("keys.yaml");
     let now = wall_now();
-    let hour = NewKey { expires_at: Some(now + 1.hour()), ..key("visitor", &[Scope::ReadLeads]) };
-    let (hour, old) = (create(&path, hour), create(&path, key("crm", &[Scope::ReadLeads])));
+    let hour = NewKey { expires_at: Some(now + 1.hour()), ..key("visitor", &[Scope::ReadAssignments]) };
+    let (hour, old) = (create(&path, hour), create(&path, key("crm", &[Scope::ReadAssignments])));
     let access = Access::load(&path).expect("keys");
     assert!(access.authenticate(&hour, now + 59.minutes()).is_ok());
     assert_eq!(reason(&access, &hour, now + 1.hour()), "API_KEY_EXPIRED");
@@ -164,7 +164,7 @@ fn keys_end_by_time_and_by_hand() {
     assert!(matches!(access::revoke(&path, &old[..9], now), Err(EditError::AlreadyRevoked(_))));
     assert!(matches!(access::revoke(&path, "nobody", now), Err(EditError::NoSuchKey(_))));
     // The name is free for the successor, the entry of the old one stays.
-    let new = create(&path, key("crm", &[Scope::ReadLeads]));
+    let new = create(&path, key("crm", &[Scope::ReadAssignments]));
     let access = Access::load(&path).expect("keys");
     assert_eq!(reason(&access, &old, now + 1.second()), "API_KEY_REVOKED");
     assert!(access.authenticate(&new, now).is_ok());

@@ -62,7 +62,7 @@ const GOOD: &str = "\
 server:
   listen: 127.0.0.1:8081
 database:
-  url: postgres://role:hunter2@db.example/leads
+  url: postgres://role:hunter2@db.example/leadflow
 pools:
   - name: north
     weight: 2
@@ -89,7 +89,7 @@ fn a_file_gives_values_and_defaults() {
     let config = load(GOOD, &[]).expect("a configuration").config;
     assert_eq!(config.server.listen.to_string(), "127.0.0.1:8081");
     assert_eq!(config.server.ops_address().to_string(), "127.0.0.1:9081");
-    assert_eq!(config.database.url.expose_secret(), "postgres://role:hunter2@db.example/leads");
+    assert_eq!(config.database.url.expose_secret(), "postgres://role:hunter2@db.example/leadflow");
     assert_eq!((config.database.pool_size, config.database.password.is_none()), (8, true));
     assert_eq!((config.pools[0].name.as_str(), config.pools[0].weight), ("north", 2));
     assert_eq!(config.telemetry, TelemetryConfig::default());
@@ -192,15 +192,15 @@ fn yaml_that_does_not_parse_has_its_line() {
 #[test]
 fn secrets_come_from_files_and_never_out_again() {
     let folder = Folder::new();
-    folder.write("url", "postgres://role:hunter2@db.example/leads\n");
+    folder.write("url", "postgres://role:hunter2@db.example/leadflow\n");
     let secret = folder.write("secret", "swordfish\r\n").display().to_string();
-    let text = GOOD.replace("url: postgres://role:hunter2@db.example/leads", "url_file: url");
+    let text = GOOD.replace("url: postgres://role:hunter2@db.example/leadflow", "url_file: url");
     let environment = [("LEADFLOW__DATABASE__PASSWORD_FILE", secret.as_str())];
     let loaded = load_in(&folder, &text, &environment).expect("a configuration");
-    assert_eq!(loaded.config.database.url.expose_secret(), "postgres://role:hunter2@db.example/leads");
+    assert_eq!(loaded.config.database.url.expose_secret(), "postgres://role:hunter2@db.example/leadflow");
     assert_eq!(loaded.config.database.password.expect("given").expose_secret(), "swordfish");
     let of = |path: &str| loaded.settings.iter().find(|setting| setting.path == path).expect("listed");
-    assert_eq!(of("database.url").value, "\"postgres://role:***@db.example/leads\"");
+    assert_eq!(of("database.url").value, "\"postgres://role:***@db.example/leadflow\"");
     assert_eq!(of("database.url").source, Source::SecretFile(folder.path("url")));
     assert_eq!(of("database.password").value, "\"***\"");
 
@@ -211,7 +211,7 @@ fn secrets_come_from_files_and_never_out_again() {
 
     // Nothing of a secret in an error about it, nor in one about its neighbour.
     let wrong = refused(&GOOD.replace("  url:", "  password: [hunter2]\n  url:"), &[]);
-    let neighbour = refused(&GOOD.replace("  url: ", "  url: [").replace("/leads", ""), &[]);
+    let neighbour = refused(&GOOD.replace("  url: ", "  url: [").replace("/leadflow", ""), &[]);
     for text in [wrong, neighbour] {
         assert!(!text.contains("hunter2"), "{text}");
     }
@@ -235,7 +235,7 @@ fn every_setting_has_its_source() {
             "client = {} (default)",
             "database.password = null (default)",
             "database.pool_size = 9 (environment LEADFLOW__DATABASE__POOL_SIZE)",
-            "database.url = \"postgres://role:***@db.example/leads\" (leadflow.yaml:5)",
+            "database.url = \"postgres://role:***@db.example/leadflow\" (leadflow.yaml:5)",
             "pools = [{\"name\":\"north\",\"weight\":2}] (leadflow.yaml:6)",
             "server.listen = \"127.0.0.1:8081\" (leadflow.yaml:3)",
             "server.max_connections = 4096 (default)",

@@ -3,9 +3,13 @@
 
 mod access;
 mod config;
+mod grpc;
 mod health;
+mod http;
 mod identity;
 mod run;
 mod server;
+mod server_http2;
 mod server_limits;
 mod support;
+mod tls;

@@ -156,12 +156,10 @@ fn may_move(person: &Person, hits: &Hits, today: Day) -> bool {
 /// counts once another is gone, may bring a crossing nearer.
 fn may_cross_earlier(person: &Person, hits: &Hits) -> bool {
     let model = &person.rules.model;
-    let is_unsteady = |rule: crate::domain::rules::RuleNo| {
-        model.find_rule(rule).is_some_and(|rule| rule.points < 0 || rule.once)
-    };
+    let is_unsteady =
+        |rule: crate::domain::rules::RuleNo| model.find_rule(rule).is_some_and(|rule| rule.points < 0 || rule.once);
     hits.scoring.iter().any(|rule| is_unsteady(*rule))
-        || (!hits.scoring.is_empty()
-            && person.state.standing.acc.entries().iter().any(|entry| is_unsteady(entry.rule)))
+        || (!hits.scoring.is_empty() && person.state.standing.acc.entries().iter().any(|entry| is_unsteady(entry.rule)))
 }
 
 fn cause_of(item: &Item<'_>) -> Cause {

@@ -5,9 +5,11 @@
 //! `work`, which asks `domain::decide` and makes decision rows and lead events of the answers.
 
 mod batch;
+mod claims;
 mod fold;
 mod identify;
 mod incoming;
+mod ties;
 
 use std::sync::Arc;
 
@@ -68,7 +70,8 @@ impl Handler for EngagementHandler {
 
     async fn handle(&self, tx: &mut WriteTx, batch: &[Arrived<Incoming>]) -> Result<BatchResult, HandlerError> {
         if batch.iter().all(|one| one.event.event.is_err()) {
-            let reason = |one: &Arrived<Incoming>| one.event.event.as_ref().err().map_or("unknown", |refused| refused.0);
+            let reason =
+                |one: &Arrived<Incoming>| one.event.event.as_ref().err().map_or("unknown", |refused| refused.0);
             let outcomes = batch.iter().map(|one| Outcome::Ignored(reason(one))).collect();
             return Ok(BatchResult { outcomes, outbox: Vec::new() });
         }

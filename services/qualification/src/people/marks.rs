@@ -59,7 +59,8 @@ impl Marks {
     #[must_use]
     pub fn pack(&self) -> i32 {
         let bit = |is_set: bool, bit: i32| if is_set { bit } else { 0 };
-        let by_event = self.out_by_event.iter().fold(0, |bits, reason| bits | 1 << (OUT_BY_EVENT + u32::from(reason.number())));
+        let by_event =
+            self.out_by_event.iter().fold(0, |bits, reason| bits | 1 << (OUT_BY_EVENT + u32::from(reason.number())));
         let by_person = self.out_by_person.map_or(0, |reason| i32::from(reason.number()) + 1) << OUT_BY_PERSON;
         bit(self.identified, IDENTIFIED)
             | bit(self.above_mql, ABOVE_MQL)

@@ -20,7 +20,8 @@ impl Person {
         if same_model {
             own.standing.acc.merge(&theirs.standing.acc);
             // The score is of what was added up: made anew on the next look.
-            own.standing.score_milli = crate::domain::score::score(&self.rules.model, &own.standing.acc, own.standing.scored_on);
+            own.standing.score_milli =
+                crate::domain::score::score(&self.rules.model, &own.standing.acc, own.standing.scored_on);
         }
         own.standing.above_mql |= theirs.standing.above_mql;
         own.standing.above_cooled |= theirs.standing.above_cooled;

@@ -93,6 +93,19 @@ pub async fn move_to(connection: &mut PgConnection, moves: &[(PersonId, PersonId
     Ok(())
 }
 
+/// Takes the inputs of all decisions about a person away; numbers and digests stay.
+///
+/// # Errors
+/// [`PgError`].
+pub async fn take_inputs(connection: &mut PgConnection, person: PersonId) -> Result<(), PgError> {
+    sqlx::query("update decision set input = null where person_id = $1 and input is not null")
+        .bind(person.0)
+        .execute(connection)
+        .await
+        .map_err(tried("take inputs away"))?;
+    Ok(())
+}
+
 /// Which decisions to read.
 #[derive(Clone, Copy, Debug)]
 pub enum Wanted {
@@ -104,19 +117,8 @@ pub enum Wanted {
     Person(PersonId),
 }
 
-type Row = (
-    Uuid,
-    i64,
-    Option<Uuid>,
-    i16,
-    jiff_sqlx::Timestamp,
-    String,
-    Option<Vec<u8>>,
-    Vec<Uuid>,
-    Vec<u8>,
-    Vec<u8>,
-    Vec<u8>,
-);
+type Row =
+    (Uuid, i64, Option<Uuid>, i16, jiff_sqlx::Timestamp, String, Option<Vec<u8>>, Vec<Uuid>, Vec<u8>, Vec<u8>, Vec<u8>);
 
 /// Reads decisions, the oldest first.
 ///
@@ -162,5 +164,17 @@ fn from_row(row: Row) -> Option<DecisionRow> {
     let (decision_id, person, lead_id, kind, at, rules, input, inputs, lines, outcome, digest) = row;
     let kind = DecisionKind::from_number(kind)?;
     let person = PersonId(person);
-    Some(DecisionRow { decision_id, person, lead_id, kind, at: at.to_jiff(), rules, input, inputs, lines, outcome, digest })
+    Some(DecisionRow {
+        decision_id,
+        person,
+        lead_id,
+        kind,
+        at: at.to_jiff(),
+        rules,
+        input,
+        inputs,
+        lines,
+        outcome,
+        digest,
+    })
 }

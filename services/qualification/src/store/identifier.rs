@@ -33,17 +33,8 @@ pub struct Known {
     pub erased_at: Option<Timestamp>,
 }
 
-type Row = (
-    i64,
-    i64,
-    i16,
-    i64,
-    i32,
-    Option<i64>,
-    Option<jiff_sqlx::Timestamp>,
-    Option<Uuid>,
-    Option<jiff_sqlx::Timestamp>,
-);
+type Row =
+    (i64, i64, i16, i64, i32, Option<i64>, Option<jiff_sqlx::Timestamp>, Option<Uuid>, Option<jiff_sqlx::Timestamp>);
 
 /// Looks identifiers up, without any lock. Gives the place in `keys` with each that exists.
 ///
@@ -149,7 +140,11 @@ pub async fn insert_missing(
     .map_err(tried("insert identifiers"))?;
     let inserted = rows.into_iter().filter_map(|(kind, hash, identifier, person)| {
         let hash = KeyedHash(hash.try_into().ok()?);
-        Some((IdentifierKey { kind: IdentifierKind::from_number(kind)?, hash }, IdentifierId(identifier), PersonId(person)))
+        Some((
+            IdentifierKey { kind: IdentifierKind::from_number(kind)?, hash },
+            IdentifierId(identifier),
+            PersonId(person),
+        ))
     });
     Ok(inserted.collect())
 }
@@ -190,6 +185,43 @@ pub async fn place(connection: &mut PgConnection, places: &[Place]) -> Result<()
     .execute(connection)
     .await
     .map_err(tried("move identifiers"))?;
+    Ok(())
+}
+
+/// Makes tombstones: no value, no link, erased now, each with a person id of its own for whoever comes later. The person is
+/// locked; the rows of the new persons are for the caller to write.
+///
+/// # Errors
+/// [`PgError`].
+pub async fn bury(
+    connection: &mut PgConnection,
+    identifiers: &[IdentifierId],
+    now: Timestamp,
+) -> Result<Vec<(IdentifierId, PersonId)>, PgError> {
+    let rows: Vec<(i64, i64)> = sqlx::query_as(
+        "update identifier set value = null, parent_id = null, linked_at = null, linked_by = null, erased_at = $2, \
+         person_id = nextval('person_id') where identifier_id = any($1) returning identifier_id, person_id",
+    )
+    .bind(identifiers.iter().map(|id| id.0).collect::<Vec<_>>())
+    .bind(now.to_sqlx())
+    .fetch_all(connection)
+    .await
+    .map_err(tried("bury identifiers"))?;
+    Ok(rows.into_iter().map(|(id, person)| (IdentifierId(id), PersonId(person))).collect())
+}
+
+/// Takes the parent away. The persons are locked.
+///
+/// # Errors
+/// [`PgError`].
+pub async fn orphan(connection: &mut PgConnection, identifiers: &[IdentifierId]) -> Result<(), PgError> {
+    sqlx::query(
+        "update identifier set parent_id = null, linked_at = null, linked_by = null where identifier_id = any($1)",
+    )
+    .bind(identifiers.iter().map(|id| id.0).collect::<Vec<_>>())
+    .execute(connection)
+    .await
+    .map_err(tried("take parents away"))?;
     Ok(())
 }
 

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use leadflow_platform::pg::PgError;
 use leadflow_proto::qualification::v1::HandRaise;
 use prost::Message as _;
-use sqlx::{PgConnection, Row as _};
 use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row as _};
 use uuid::Uuid;
 
 use crate::domain::identity::PersonId;

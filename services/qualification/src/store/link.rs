@@ -55,3 +55,16 @@ pub async fn save(connection: &mut PgConnection, links: &[Link]) -> Result<(), P
     .map_err(tried("save links"))?;
     Ok(())
 }
+
+/// Deletes every link of these identifiers.
+///
+/// # Errors
+/// [`PgError`].
+pub async fn delete(connection: &mut PgConnection, identifiers: &[IdentifierId]) -> Result<(), PgError> {
+    sqlx::query("delete from link where weak_id = any($1) or strong_id = any($1)")
+        .bind(identifiers.iter().map(|id| id.0).collect::<Vec<_>>())
+        .execute(connection)
+        .await
+        .map_err(tried("delete links"))?;
+    Ok(())
+}

@@ -9,6 +9,7 @@ pub mod model;
 pub mod partition;
 pub mod person;
 pub mod profile;
+pub mod question;
 pub mod review;
 pub mod timeline;
 

@@ -32,7 +32,11 @@ pub async fn ensure(connection: &mut PgConnection, today: Day) -> Result<usize, 
     if missing(connection, &wanted).await?.is_empty() {
         return Ok(0);
     }
-    sqlx::query("select pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *connection).await.map_err(tried("lock"))?;
+    sqlx::query("select pg_advisory_xact_lock($1)")
+        .bind(LOCK)
+        .execute(&mut *connection)
+        .await
+        .map_err(tried("lock"))?;
     let missing = missing(connection, &wanted).await?;
     for week in &missing {
         let (name, from, to) = (name(*week), week.0, week.0 + 7);

@@ -42,22 +42,8 @@ pub struct PersonRow {
     pub touch: Vec<u8>,
 }
 
-type Row = (
-    i64,
-    Uuid,
-    i32,
-    i32,
-    Option<i64>,
-    Option<Uuid>,
-    i32,
-    i32,
-    i32,
-    i16,
-    i32,
-    jiff_sqlx::Timestamp,
-    Vec<u8>,
-    Vec<u8>,
-);
+type Row =
+    (i64, Uuid, i32, i32, Option<i64>, Option<Uuid>, i32, i32, i32, i16, i32, jiff_sqlx::Timestamp, Vec<u8>, Vec<u8>);
 
 /// Locks these persons in the order of their ids and reads them.
 ///

@@ -59,6 +59,18 @@ pub enum Reason {
     Reclassified = 4,
 }
 
+impl Reason {
+    /// The reason with this number; what a newer binary noted is somebody's command.
+    fn from_number(number: i16) -> Self {
+        match number {
+            1 => Self::Identity,
+            2 => Self::Model,
+            4 => Self::Reclassified,
+            _ => Self::Command,
+        }
+    }
+}
+
 /// Notes persons whose timeline is to be folded anew; the earlier note stays.
 ///
 /// # Errors
@@ -86,13 +98,30 @@ pub async fn note_recompute(
 ///
 /// # Errors
 /// [`PgError`].
-pub async fn pending_recompute(connection: &mut PgConnection, most: i64) -> Result<Vec<PersonId>, PgError> {
-    let rows: Vec<i64> = sqlx::query_scalar("select person_id from recompute order by since, person_id limit $1")
-        .bind(most)
-        .fetch_all(connection)
+pub async fn pending_recompute(
+    connection: &mut PgConnection,
+    most: i64,
+) -> Result<Vec<(PersonId, Reason)>, PgError> {
+    let rows: Vec<(i64, i16)> =
+        sqlx::query_as("select person_id, reason from recompute order by since, person_id limit $1")
+            .bind(most)
+            .fetch_all(connection)
+            .await
+            .map_err(tried("find what is to be recomputed"))?;
+    Ok(rows.into_iter().map(|(person, reason)| (PersonId(person), Reason::from_number(reason))).collect())
+}
+
+/// Deletes notes: it is done.
+///
+/// # Errors
+/// [`PgError`].
+pub async fn forget_recompute(connection: &mut PgConnection, persons: &[PersonId]) -> Result<(), PgError> {
+    sqlx::query("delete from recompute where person_id = any($1)")
+        .bind(persons.iter().map(|person| person.0).collect::<Vec<_>>())
+        .execute(connection)
         .await
-        .map_err(tried("find what is to be recomputed"))?;
-    Ok(rows.into_iter().map(PersonId).collect())
+        .map_err(tried("delete recompute notes"))?;
+    Ok(())
 }
 
 /// What was noted of persons who became one with another is the other's from now on; their reviews go.
@@ -126,10 +155,12 @@ pub async fn hand_over(
 /// [`PgError`].
 pub async fn forget(connection: &mut PgConnection, persons: &[PersonId]) -> Result<(), PgError> {
     let persons: Vec<i64> = persons.iter().map(|person| person.0).collect();
-    sqlx::query("with gone as (delete from review where person_id = any($1)) delete from recompute where person_id = any($1)")
-        .bind(persons)
-        .execute(connection)
-        .await
-        .map_err(tried("delete reviews"))?;
+    sqlx::query(
+        "with gone as (delete from review where person_id = any($1)) delete from recompute where person_id = any($1)",
+    )
+    .bind(persons)
+    .execute(connection)
+    .await
+    .map_err(tried("delete reviews"))?;
     Ok(())
 }

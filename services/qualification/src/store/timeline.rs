@@ -101,35 +101,64 @@ pub async fn evidence(
     Ok(rows.into_iter().map(|(id, data)| Entry { identifier: IdentifierId(id), data }).collect())
 }
 
-/// One page of what these identifiers did since `first_week` (undated events included), in the order of
-/// (occurred_at, event_id) beginning after `after`.
+/// One page of what came under this subject, in the order of the primary key, beginning after `after`. Events that are
+/// credited to somebody else, or voided, are left out.
 ///
 /// # Errors
 /// [`PgError`].
-pub async fn page(
+pub async fn of_subject(
     connection: &mut PgConnection,
-    identifiers: &[IdentifierId],
+    subject: IdentifierId,
     first_week: i32,
-    after: Option<(Timestamp, Uuid)>,
+    after: Option<(i32, Uuid)>,
     most: i64,
-) -> Result<Vec<Entry>, PgError> {
-    use jiff_sqlx::ToSqlx as _;
-    let ids: Vec<i64> = identifiers.iter().map(|id| id.0).collect();
-    let (after_at, after_id) = after.unzip();
-    let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as(
-        "select coalesce(credited_id, subject_id), data from timeline \
-         where ((subject_id = any($1) and credited_id is null) or credited_id = any($1)) \
-           and (week >= $2 or week = -719162) and not voided \
-           and ($3::timestamptz is null or (occurred_at, event_id) > ($3, $4)) \
-         order by occurred_at, event_id limit $5",
+) -> Result<Vec<(i32, Uuid, Vec<u8>)>, PgError> {
+    let (week, event_id) = after.unwrap_or((i32::MIN, Uuid::nil()));
+    sqlx::query_as(
+        "select week, event_id, data from timeline \
+         where subject_id = $1 and credited_id is null and not voided and (week >= $2 or week = -719162) \
+           and (week, event_id) > ($3, $4) \
+         order by week, event_id limit $5",
     )
-    .bind(ids)
+    .bind(subject.0)
     .bind(first_week)
-    .bind(after_at.map(|at| at.to_sqlx()))
-    .bind(after_id)
+    .bind(week)
+    .bind(event_id)
     .bind(most)
     .fetch_all(connection)
     .await
-    .map_err(tried("read the timeline"))?;
-    Ok(rows.into_iter().map(|(id, data)| Entry { identifier: IdentifierId(id), data }).collect())
+    .map_err(tried("read the timeline"))
+}
+
+/// What these identifiers are credited with although the subject is junk.
+///
+/// # Errors
+/// [`PgError`].
+pub async fn credited(
+    connection: &mut PgConnection,
+    identifiers: &[IdentifierId],
+    first_week: i32,
+) -> Result<Vec<Vec<u8>>, PgError> {
+    sqlx::query_scalar(
+        "select data from timeline where credited_id = any($1) and not voided and (week >= $2 or week = -719162)",
+    )
+    .bind(identifiers.iter().map(|id| id.0).collect::<Vec<_>>())
+    .bind(first_week)
+    .fetch_all(connection)
+    .await
+    .map_err(tried("read credited events"))
+}
+
+/// Deletes everything that came under these subjects, or is credited to them; gives how many events that were.
+///
+/// # Errors
+/// [`PgError`].
+pub async fn delete(connection: &mut PgConnection, identifiers: &[IdentifierId]) -> Result<u64, PgError> {
+    let ids: Vec<i64> = identifiers.iter().map(|id| id.0).collect();
+    let deleted = sqlx::query("delete from timeline where subject_id = any($1) or credited_id = any($1)")
+        .bind(ids)
+        .execute(connection)
+        .await
+        .map_err(tried("delete from the timeline"))?;
+    Ok(deleted.rows_affected())
 }

@@ -184,7 +184,8 @@ pub fn decode_question(bytes: &[u8]) -> Result<KeptQuestion, Corrupt> {
 /// Bytes of an answer with the explanation of its score.
 #[must_use]
 pub fn encode_answer(decision: &Decision, explanation: &Explanation) -> Vec<u8> {
-    let line = |line: &crate::domain::score::Line| StoredLine { code: line.code.clone(), milli_points: line.milli_points };
+    let line =
+        |line: &crate::domain::score::Line| StoredLine { code: line.code.clone(), milli_points: line.milli_points };
     StoredOutcome {
         state: Some(to_state(&decision.state)),
         findings: decision.findings.iter().map(to_finding).collect(),

@@ -11,7 +11,7 @@ use crate::domain::decide::Fact;
 use crate::domain::event::EngagementEvent;
 use crate::domain::lifecycle::Owner;
 use crate::domain::person::{Account, Profile, Touch};
-use crate::domain::rules::PersonFacts;
+use crate::domain::rules::mail_domain::address_kind;
 
 use super::to_proto_time;
 
@@ -35,12 +35,10 @@ pub fn contact(emails: &[String], phones: &[String], profile: &Profile) -> proto
     }
 }
 
-/// The address that says most about a person.
+/// The address that says most about a person: the one that `PersonFacts::main_email` names.
 #[must_use]
 pub fn main_email(emails: &[String]) -> Option<&str> {
-    let emails: Vec<&str> = emails.iter().map(String::as_str).collect();
-    let none = BTreeMap::new();
-    PersonFacts { emails: &emails, traits: &none, account_domain: None, account_traits: &none }.main_email()
+    emails.iter().map(String::as_str).min_by_key(|email| (address_kind(email), *email))
 }
 
 fn full_name(profile: &Profile) -> String {
@@ -131,26 +129,25 @@ pub fn found(fact: &Fact, decision_id: Uuid, event_id: Option<Uuid>) -> Option<P
     Some(match fact {
         Fact::Engaged | Fact::HandRefused { .. } => return None,
         Fact::Opened => ProtoFact::Opened(proto::LeadOpened {}),
-        Fact::Graded { .. } => ProtoFact::ProfileChanged(proto::ProfileChanged { fields: vec!["fit_grade".to_owned()] }),
+        Fact::Graded { .. } => {
+            ProtoFact::ProfileChanged(proto::ProfileChanged { fields: vec!["fit_grade".to_owned()] })
+        }
         Fact::Disqualified { reason, .. } => {
             ProtoFact::Disqualified(proto::LeadDisqualified { reason: reason.as_str().to_owned(), decision_id })
         }
         Fact::Lifted { reason } => {
             ProtoFact::DisqualificationLifted(proto::DisqualificationLifted { reason: reason.as_str().to_owned() })
         }
-        Fact::Crossed { threshold, upwards } => ProtoFact::ScoreCrossed(proto::ScoreCrossed {
-            threshold_milli_points: *threshold,
-            upwards: *upwards,
-        }),
-        Fact::Cooled { threshold } => {
-            ProtoFact::Cooled(proto::LeadCooled { threshold_milli_points: *threshold })
+        Fact::Crossed { threshold, upwards } => {
+            ProtoFact::ScoreCrossed(proto::ScoreCrossed { threshold_milli_points: *threshold, upwards: *upwards })
         }
+        Fact::Cooled { threshold } => ProtoFact::Cooled(proto::LeadCooled { threshold_milli_points: *threshold }),
         Fact::Qualified { by } => {
             ProtoFact::Qualified(proto::LeadQualified { by: by.as_str().to_owned(), decision_id })
         }
-        Fact::HandRaised => ProtoFact::HandRaised(proto::HandRaised {
-            event_id: event_id.map(|id| id.to_string()).unwrap_or_default(),
-        }),
+        Fact::HandRaised => {
+            ProtoFact::HandRaised(proto::HandRaised { event_id: event_id.map(|id| id.to_string()).unwrap_or_default() })
+        }
     })
 }
 
@@ -177,7 +174,13 @@ pub const fn type_of(fact: &ProtoFact) -> &'static str {
 
 /// A `LeadEvent` but for its number, id and time, which the sequence of the lead gives.
 #[must_use]
-pub fn envelope(lead_id: Uuid, test: bool, lead: Option<proto::LeadSnapshot>, cause: proto::Cause, fact: ProtoFact) -> proto::LeadEvent {
+pub fn envelope(
+    lead_id: Uuid,
+    test: bool,
+    lead: Option<proto::LeadSnapshot>,
+    cause: proto::Cause,
+    fact: ProtoFact,
+) -> proto::LeadEvent {
     proto::LeadEvent {
         event_id: String::new(),
         lead_id: lead_id.to_string(),

@@ -7,6 +7,7 @@ pub mod engagement_event;
 pub mod lead_event;
 pub mod lines;
 pub mod link_decision;
+pub mod owner_decision;
 pub mod stored;
 mod time;
 

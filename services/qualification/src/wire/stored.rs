@@ -10,6 +10,7 @@ use crate::domain::event::EventKind;
 use crate::domain::identity::OrderKey;
 use crate::domain::lifecycle::Owner;
 use crate::domain::person::{Profile, Touch, Touches, Written};
+use crate::domain::rules::DisqualificationReason;
 
 use super::{Corrupt, from_micros, micros};
 
@@ -66,6 +67,16 @@ struct StoredProfile {
     group_id: Option<StoredText>,
     #[prost(btree_map = "string, message", tag = "4")]
     consents: BTreeMap<String, StoredBool>,
+    #[prost(btree_map = "int32, message", tag = "5")]
+    outs: BTreeMap<i32, StoredKey>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct StoredKey {
+    #[prost(sint64, tag = "1")]
+    occurred_at: i64,
+    #[prost(bytes = "vec", tag = "2")]
+    event_id: Vec<u8>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -120,7 +131,8 @@ pub fn encode_profile(profile: &Profile) -> Vec<u8> {
         occurred_at: micros(written.key.0),
         event_id: written.key.1.as_bytes().to_vec(),
     };
-    let texts = |map: &BTreeMap<String, Written<String>>| map.iter().map(|(name, one)| (name.clone(), text(one))).collect();
+    let texts =
+        |map: &BTreeMap<String, Written<String>>| map.iter().map(|(name, one)| (name.clone(), text(one))).collect();
     let consent = |written: &Written<bool>| StoredBool {
         value: written.value,
         occurred_at: micros(written.key.0),
@@ -131,6 +143,7 @@ pub fn encode_profile(profile: &Profile) -> Vec<u8> {
         account_traits: texts(&profile.account_traits),
         group_id: profile.group_id.as_ref().map(text),
         consents: profile.consents.iter().map(|(purpose, one)| (purpose.clone(), consent(one))).collect(),
+        outs: profile.outs.iter().map(|(reason, key)| (i32::from(reason.number()), stored_key(key))).collect(),
     }
     .encode_to_vec()
 }
@@ -160,6 +173,14 @@ pub fn decode_profile(bytes: &[u8]) -> Result<Profile, Corrupt> {
             .into_iter()
             .map(|(purpose, one)| Ok((purpose, consent(one)?)))
             .collect::<Result<_, Corrupt>>()?,
+        outs: stored
+            .outs
+            .into_iter()
+            .map(|(number, one)| {
+                let reason = DisqualificationReason::from_number(number).ok_or(corrupt)?;
+                Ok((reason, key(one.occurred_at, &one.event_id).ok_or(corrupt)?))
+            })
+            .collect::<Result<_, Corrupt>>()?,
     })
 }
 
@@ -177,6 +198,10 @@ pub fn encode_owner(owner: &Owner) -> Vec<u8> {
 pub fn decode_owner(bytes: &[u8]) -> Result<Owner, Corrupt> {
     let StoredOwner { rep_id, name, email } = StoredOwner::decode(bytes).map_err(|_| Corrupt("owner"))?;
     Ok(Owner { rep_id, name, email })
+}
+
+fn stored_key(key: &OrderKey) -> StoredKey {
+    StoredKey { occurred_at: micros(key.0), event_id: key.1.as_bytes().to_vec() }
 }
 
 fn key(occurred_at: i64, event_id: &[u8]) -> Option<OrderKey> {

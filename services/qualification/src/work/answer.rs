@@ -73,12 +73,12 @@ impl Work {
         let Some(person) = self.people.get_mut(&id) else { return };
         person.touches.apply(event);
         person.last_seen = person.last_seen.max(event.occurred_at);
-        let asked = Asked {
-            person: id,
-            trigger: Trigger::Event(event),
-            cause,
-            is_known_anew: is_told || is_known_anew,
-        };
+        let asked =
+            Asked { person: id, trigger: Trigger::Event(event), cause, is_known_anew: is_told || is_known_anew };
+        if let Some(out) = person.rules.model.disqualified_by_event(event) {
+            self.details.profiles.entry(id).or_default().note_out(out.reason, event.order_key());
+            self.told.insert(id);
+        }
         let fields = before.map(|before| changed_fields(&before, &self.visible(id))).unwrap_or_default();
         self.ask(&asked, fields);
     }
@@ -130,6 +130,39 @@ impl Work {
         });
     }
 
+    /// What was found out elsewhere: to be told with the leads as they are now, and kept if it was a decision (kind, input,
+    /// outcome).
+    pub fn note(
+        &mut self,
+        id: PersonId,
+        cause: Cause,
+        kept: Option<(DecisionKind, Vec<u8>, Vec<u8>)>,
+        facts: Vec<(LeadState, ProtoFact)>,
+    ) {
+        let Some(person) = self.people.get(&id) else { return };
+        let explanation = explain(&person.rules.model, &person.state.standing.acc, self.today);
+        let told = |(lead, fact)| Told {
+            lead: Some(lead),
+            what: What::Ready(fact),
+            snapshot: self.snapshot(id, lead).map(Box::new),
+        };
+        let told = facts.into_iter().map(told).collect();
+        let (kind, input, outcome) =
+            kept.map_or_else(Default::default, |(kind, input, outcome)| (Some(kind), input, outcome));
+        let rules = person.rules.label.clone();
+        self.moments.push(Moment {
+            person: id,
+            cause,
+            kind,
+            input,
+            outcome,
+            rules,
+            told,
+            explanation,
+            fit: Vec::new(),
+        });
+    }
+
     /// Makes the lead rows what the findings say.
     fn carry(&mut self, id: PersonId, findings: &[Finding], asked: &Asked<'_>) {
         let event = match asked.trigger {
@@ -176,8 +209,12 @@ impl Work {
         for finding in findings {
             let what = match (&finding.fact, asked.trigger) {
                 (Fact::Engaged, Trigger::Event(event)) => What::Ready(wire::engaged(event, properties(model, event))),
-                (Fact::Graded { .. } | Fact::Crossed { .. } | Fact::Lifted { .. }, _) if !is_open(finding.lead) => continue,
-                (Fact::Disqualified { .. }, _) if finding.lead.is_none_or(|lead| lead.stage != Stage::Disqualified) => continue,
+                (Fact::Graded { .. } | Fact::Crossed { .. } | Fact::Lifted { .. }, _) if !is_open(finding.lead) => {
+                    continue;
+                }
+                (Fact::Disqualified { .. }, _) if finding.lead.is_none_or(|lead| lead.stage != Stage::Disqualified) => {
+                    continue;
+                }
                 (Fact::HandRefused { .. } | Fact::Engaged, _) => continue,
                 _ => What::Found(finding.fact),
             };

@@ -18,8 +18,8 @@ use crate::store::timeline::Entry;
 use crate::wire::engagement_event::from_proto;
 use crate::wire::lines::MOST_EVENT_IDS;
 
-use super::answer::Moment;
 use super::Work;
+use super::answer::Moment;
 
 /// Events by person and rule, the newest first.
 #[derive(Debug, Default)]

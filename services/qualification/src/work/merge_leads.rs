@@ -20,7 +20,11 @@ impl Work {
     ///
     /// # Errors
     /// [`PgError`].
-    pub async fn merge_leads(&mut self, connection: &mut PgConnection, cause: &Cause) -> Result<Vec<OutboxRow>, PgError> {
+    pub async fn merge_leads(
+        &mut self,
+        connection: &mut PgConnection,
+        cause: &Cause,
+    ) -> Result<Vec<OutboxRow>, PgError> {
         if self.merged.is_empty() {
             return Ok(Vec::new());
         }

@@ -28,6 +28,7 @@ use crate::store::review::Reason;
 
 pub use answer::Asked;
 pub(crate) use answer::Moment;
+pub(crate) use evidence::read_event;
 
 /// A decision about links with its question, and who goes on in each of its groups.
 #[derive(Debug)]
@@ -144,6 +145,11 @@ impl Work {
     /// The next review of this person may be another.
     pub fn review_later(&mut self, person: PersonId) {
         self.to_review.insert(person);
+    }
+
+    /// This lead is to be written.
+    pub fn write_lead(&mut self, lead: Uuid) {
+        self.touched_leads.insert(lead);
     }
 
     /// The profile of this person is to be written.

@@ -99,7 +99,8 @@ impl Work {
         let digest = Sha256::new_with_prefix(&input).chain_update(&outcome).finalize().to_vec();
         let strong = ties.claims.first().map_or(IdentifierId(0), |claim| claim.strong);
         let groups = ties.tied.persons.groups.iter().zip(&ties.persons);
-        let person = groups.clone().find(|(group, _)| group.members.contains(&strong)).map_or(PersonId(0), |(_, id)| *id);
+        let person =
+            groups.clone().find(|(group, _)| group.members.contains(&strong)).map_or(PersonId(0), |(_, id)| *id);
         let mut inputs: Vec<Uuid> = ties.claims.iter().map(|claim| claim.key.1).collect();
         inputs.sort_unstable();
         inputs.dedup();

@@ -35,18 +35,18 @@ impl Work {
     }
 
     /// The lead as it is now, in this stage, without reasons; none if its row is not here.
-    pub(super) fn snapshot(&self, id: PersonId, lead: LeadState) -> Option<LeadSnapshot> {
+    pub(crate) fn snapshot(&self, id: PersonId, lead: LeadState) -> Option<LeadSnapshot> {
         let person = self.people.get(&id)?;
         let row = self.details.leads.get(&id)?.iter().find(|row| row.lead_id == lead.lead_id)?;
         let Visible { contact, consents, traits } = self.visible(id);
-        let account = self
-            .details
-            .profiles
-            .get(&id)
-            .map_or_else(|| account_of(&Profile::default(), Some(&contact.email)), |profile| account_of(profile, Some(&contact.email)));
+        let account = self.details.profiles.get(&id).map_or_else(
+            || account_of(&Profile::default(), Some(&contact.email)),
+            |profile| account_of(profile, Some(&contact.email)),
+        );
         let (account_id, account_domain) = wire::account(account.as_ref());
         let standing = &person.state.standing;
-        let (first, last) = person.touches.ends.as_ref().map(|(first, last)| (wire::touch(first), wire::touch(last))).unzip();
+        let (first, last) =
+            person.touches.ends.as_ref().map(|(first, last)| (wire::touch(first), wire::touch(last))).unzip();
         let out = person.state.disqualified().filter(|_| lead.stage == Stage::Disqualified);
         Some(LeadSnapshot {
             person_id: person.uid.to_string(),

@@ -42,7 +42,8 @@ pub(super) struct Mail<'a> {
 /// `INVALID_MIME` without any header field; `MIME_TOO_COMPLEX` over 32 levels, 500 entities or 256 KiB of headers.
 pub(super) fn walk(raw: &[u8]) -> Result<Mail<'_>, Reject> {
     let (headers, body) = split(raw)?;
-    let headers = headers.ok_or_else(|| Reject::new(Reason::InvalidMime, "", "no header fields: send a raw RFC 5322 message"))?;
+    let headers =
+        headers.ok_or_else(|| Reject::new(Reason::InvalidMime, "", "no header fields: send a raw RFC 5322 message"))?;
     let report_type = headers
         .content_type()
         .filter(|kind| kind.ctype() == "multipart" && kind.subtype() == Some("report"))
@@ -172,7 +173,8 @@ impl Leaf<'_> {
     #[must_use]
     pub(super) fn size(&self) -> i64 {
         let size = if self.encoding == "base64" {
-            let digits = self.body.iter().filter(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/')).count();
+            let digits =
+                self.body.iter().filter(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/')).count();
             digits * 3 / 4
         } else {
             self.body.len()
@@ -194,12 +196,18 @@ impl Leaf<'_> {
             return String::from_utf8_lossy(&self.body[..self.body.len().min(limits::MIME_HEADER_BYTES)]).into_owned();
         }
         let source = &self.raw[..self.raw.len().min(TEXT_SOURCE_BYTES)];
-        let whole = if source.starts_with(b"\n") || source.starts_with(b"\r\n") { [b"X:\r\n", source].concat() } else { source.to_vec() };
+        let whole = if source.starts_with(b"\n") || source.starts_with(b"\r\n") {
+            [b"X:\r\n", source].concat()
+        } else {
+            source.to_vec()
+        };
         let Some(message) = MessageParser::default().parse(&whole) else { return String::new() };
         match message.parts.first().map(|part| &part.body) {
             Some(PartType::Html(html)) => mail_parser::decoders::html::html_to_text(html),
             Some(PartType::Text(text)) => text.clone().into_owned(),
-            Some(PartType::Binary(bytes) | PartType::InlineBinary(bytes)) => String::from_utf8_lossy(bytes).into_owned(),
+            Some(PartType::Binary(bytes) | PartType::InlineBinary(bytes)) => {
+                String::from_utf8_lossy(bytes).into_owned()
+            }
             _ => String::new(),
         }
     }

@@ -132,7 +132,8 @@ fn body(mail: &Mail<'_>) -> String {
 
 fn facts(mail: &Mail<'_>) -> MailFacts {
     let headers = &mail.headers;
-    let shown = |leaf: &&entity::Leaf<'_>| leaf.attached || leaf.name.is_some() || !leaf.media_type.starts_with("text/");
+    let shown =
+        |leaf: &&entity::Leaf<'_>| leaf.attached || leaf.name.is_some() || !leaf.media_type.starts_with("text/");
     MailFacts {
         subject: headers.subject().map(clean).unwrap_or_default(),
         message_id: headers.message_id().map(clean).unwrap_or_default(),
@@ -163,7 +164,13 @@ fn ids(value: &HeaderValue<'_>) -> Vec<String> {
 /// The addresses of a field, as they were written but for white space.
 fn addresses(field: Option<&Address<'_>>) -> Vec<String> {
     let Some(field) = field else { return Vec::new() };
-    field.iter().filter_map(|one| one.address.as_deref()).take(LIST).map(address).filter(|one| !one.is_empty()).collect()
+    field
+        .iter()
+        .filter_map(|one| one.address.as_deref())
+        .take(LIST)
+        .map(address)
+        .filter(|one| !one.is_empty())
+        .collect()
 }
 
 /// An address without angle brackets and what surrounds it; empty if there is no `@`.
@@ -179,7 +186,8 @@ fn clean(text: &str) -> String {
 
 /// The Date field is the sender's own time. One that lies ahead or half a year back is not believed.
 fn times(headers: &Message<'_>, received_at: Timestamp) -> Times {
-    let date = headers.date().filter(|date| date.is_valid()).and_then(|date| Timestamp::from_second(date.to_timestamp()).ok());
+    let date =
+        headers.date().filter(|date| date.is_valid()).and_then(|date| Timestamp::from_second(date.to_timestamp()).ok());
     let oldest = received_at.saturating_sub(SignedDuration::from_hours(26 * 7 * 24)).unwrap_or(received_at);
     Times {
         occurred_at: date.filter(|date| *date <= received_at && *date >= oldest).unwrap_or(received_at),

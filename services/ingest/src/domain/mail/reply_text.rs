@@ -22,29 +22,53 @@ fn begins_old_part(lines: &[&str], at: usize) -> bool {
         return true;
     }
     // An introduction ends with a colon and may be folded over up to three lines; the quotation follows.
-    let quoted_next = lines[at + 1..].iter().take(4).find(|next| !next.trim().is_empty()).is_some_and(|next| next.trim_start().starts_with('>'));
+    let quoted_next = lines[at + 1..]
+        .iter()
+        .take(4)
+        .find(|next| !next.trim().is_empty())
+        .is_some_and(|next| next.trim_start().starts_with('>'));
     let joined = lines[at..].iter().take(3).map(|line| line.trim()).collect::<Vec<_>>().join(" ");
     let is_introduction = INTRODUCTIONS.iter().any(|(begin, word)| {
-        line.starts_with(begin) && joined.find(word).is_some_and(|found| joined[found + word.len()..].trim_start().starts_with(':') || joined[found..].contains(':'))
+        line.starts_with(begin)
+            && joined.find(word).is_some_and(|found| {
+                joined[found + word.len()..].trim_start().starts_with(':') || joined[found..].contains(':')
+            })
     });
     if is_introduction && (quoted_next || joined.contains('@') || joined.ends_with(':')) {
         return true;
     }
     // Outlook writes the old mail's header instead of quoting it.
-    let is_header = |line: &str, names: &[&str]| names.iter().any(|name| line.trim().trim_start_matches('*').starts_with(name));
+    let is_header =
+        |line: &str, names: &[&str]| names.iter().any(|name| line.trim().trim_start_matches('*').starts_with(name));
     is_header(line, &["From:", "Von:", "De:", "Da:"])
-        && lines[at + 1..].iter().take(3).any(|line| is_header(line, &["Sent:", "Gesendet:", "Envoyé", "Enviado", "Inviato", "Date:", "Datum:"]))
+        && lines[at + 1..]
+            .iter()
+            .take(3)
+            .any(|line| is_header(line, &["Sent:", "Gesendet:", "Envoyé", "Enviado", "Inviato", "Date:", "Datum:"]))
 }
 
 /// "On Monday, Ada wrote:" in the languages of our customers: how it begins, and the word near its end.
-const INTRODUCTIONS: [(&str, &str); 6] =
-    [("On ", "wrote"), ("Am ", "schrieb"), ("Le ", "a écrit"), ("El ", "escribió"), ("Il ", "ha scritto"), ("Op ", "schreef")];
+const INTRODUCTIONS: [(&str, &str); 6] = [
+    ("On ", "wrote"),
+    ("Am ", "schrieb"),
+    ("Le ", "a écrit"),
+    ("El ", "escribió"),
+    ("Il ", "ha scritto"),
+    ("Op ", "schreef"),
+];
 
 /// "-----Original Message-----", "________________________________".
 fn is_ruler(line: &str) -> bool {
     let dashed = line.starts_with("-----") && line.ends_with("-----") && line.len() > 10;
     let words = line.trim_matches('-').trim().to_lowercase();
-    let known = ["original message", "ursprüngliche nachricht", "message d'origine", "mensaje original", "forwarded message", "weitergeleitete nachricht"];
+    let known = [
+        "original message",
+        "ursprüngliche nachricht",
+        "message d'origine",
+        "mensaje original",
+        "forwarded message",
+        "weitergeleitete nachricht",
+    ];
     (dashed && known.contains(&words.as_str())) || (line.len() >= 30 && line.bytes().all(|byte| byte == b'_'))
 }
 
@@ -55,7 +79,10 @@ mod tests {
     #[test]
     fn only_the_new_words_are_kept() {
         let table = [
-            ("Yes please.\n\nOn Mon, 23 Nov 2026 at 10:00, Sales <sales@acme.test> wrote:\n> Shall we call?\n", "Yes please."),
+            (
+                "Yes please.\n\nOn Mon, 23 Nov 2026 at 10:00, Sales <sales@acme.test> wrote:\n> Shall we call?\n",
+                "Yes please.",
+            ),
             ("Ja.\r\n\r\nAm 23.11.2026 um 10:00 schrieb Sales\r\n<sales@acme.test>:\r\n\r\n> Sollen wir?\r\n", "Ja."),
             ("Call me.\n\n-- \nAda\nCTO", "Call me."),
             ("Fine.\n\n-----Original Message-----\nFrom: Sales\n", "Fine."),

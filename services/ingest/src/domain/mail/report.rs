@@ -73,15 +73,21 @@ fn typed_address(text: &str) -> String {
 }
 
 fn part_text(mail: &Mail<'_>, types: &[&str]) -> String {
-    mail.leaves.iter().find(|leaf| types.contains(&leaf.media_type.as_str())).map(super::entity::Leaf::text).unwrap_or_default()
+    mail.leaves
+        .iter()
+        .find(|leaf| types.contains(&leaf.media_type.as_str()))
+        .map(super::entity::Leaf::text)
+        .unwrap_or_default()
 }
 
 /// Our mails have one recipient each: of several groups the first failure counts, else the first.
 fn delivery_status(mail: &Mail<'_>) -> Report {
     let text = part_text(mail, &["message/delivery-status", "message/global-delivery-status"]);
     let groups = groups(&text);
-    let recipients: Vec<_> =
-        groups.iter().filter(|group| !value(group, "action").is_empty() || !value(group, "final-recipient").is_empty()).collect();
+    let recipients: Vec<_> = groups
+        .iter()
+        .filter(|group| !value(group, "action").is_empty() || !value(group, "final-recipient").is_empty())
+        .collect();
     let failed = recipients.iter().find(|group| value(group, "action").eq_ignore_ascii_case("failed"));
     let Some(group) = failed.or(recipients.first()) else {
         return Report { kind: Some(Kind::EmailBounced), ..Report::default() };
@@ -112,7 +118,8 @@ fn feedback(mail: &Mail<'_>) -> Option<Report> {
 /// Exim names the address in a field; qmail writes it alone on a line that ends with a colon. A daemon's mail that names
 /// nobody is still a bounce; an empty return path alone is not.
 fn old_bounce(mail: &Mail<'_>, from: &str) -> Option<Report> {
-    let text = mail.leaves.iter().find(|leaf| leaf.is_body("text/plain")).map(super::entity::Leaf::text).unwrap_or_default();
+    let text =
+        mail.leaves.iter().find(|leaf| leaf.is_body("text/plain")).map(super::entity::Leaf::text).unwrap_or_default();
     let failed = address(field(&mail.headers, "X-Failed-Recipients").split(',').next().unwrap_or_default());
     let qmail = || {
         let named = text.lines().take(100).find_map(|line| line.trim().strip_prefix('<')?.strip_suffix(">:"));
@@ -131,6 +138,6 @@ fn status(text: &str) -> String {
     let token = text.split_whitespace().next().unwrap_or_default().trim_matches(|c: char| !c.is_ascii_digit());
     let numbers: Vec<_> = token.split('.').collect();
     let fits = |part: &&str| (1..=3).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
-    let is_code = numbers.len() == 3 && numbers.iter().all(|part| fits(&part)) && matches!(numbers[0], "2" | "4" | "5");
+    let is_code = numbers.len() == 3 && numbers.iter().all(fits) && matches!(numbers[0], "2" | "4" | "5");
     if is_code { token.to_owned() } else { String::new() }
 }

@@ -19,7 +19,8 @@ fn read(raw: &str) -> Result<Engagement<'static>, Reject> {
 }
 
 fn read_bytes(raw: &[u8]) -> Result<Engagement<'static>, Reject> {
-    let mailbox = MailboxRules { name: "sales".into(), kind: Kind::EmailIn, our_message_ids: vec!["mail.acme.test".into()] };
+    let mailbox =
+        MailboxRules { name: "sales".into(), kind: Kind::EmailIn, our_message_ids: vec!["mail.acme.test".into()] };
     engagement(raw, &mailbox, &SourceRules::new("web"), now())
 }
 
@@ -27,7 +28,8 @@ const HEAD: &str = "From: Ada L <Ada@Example.TEST>\nTo: sales@acme.test\nDate: M
 
 #[test]
 fn a_mail_of_a_person() {
-    let event = read(&format!("{HEAD}Subject: =?utf-8?Q?Angebot_f=C3=BCr_40?=\n\nWe need 40 seats.\n\n-- \nAda\n")).unwrap();
+    let event =
+        read(&format!("{HEAD}Subject: =?utf-8?Q?Angebot_f=C3=BCr_40?=\n\nWe need 40 seats.\n\n-- \nAda\n")).unwrap();
     assert_eq!((event.kind, event.bot_reason, event.text.as_ref()), (Kind::EmailIn, "", "We need 40 seats."));
     assert_eq!((event.identifiers.email.as_str(), event.origin.as_ref()), ("ada@example.test", "example.test"));
     assert_eq!(event.traits, [("name".into(), "Ada L".into())]);
@@ -73,14 +75,20 @@ fn machines_are_marked_by_what_they_say() {
 }
 
 fn dsn(fields: &str, original: &str) -> String {
-    format!("From: Mail Delivery System <MAILER-DAEMON@mx.test>\nTo: bounces@acme.test\nDate: Mon, 23 Nov 2026 11:00:00 +0000\nMessage-ID: <dsn1@mx.test>\nSubject: Undelivered Mail\nAuto-Submitted: auto-replied\nMIME-Version: 1.0\nContent-Type: multipart/report; report-type=delivery-status;\n boundary=\"b\"\n\n--b\nContent-Type: text/plain\n\nSorry.\n--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx.test\n\n{fields}\n--b\nContent-Type: message/rfc822\n\n{original}\n--b--\n")
+    format!(
+        "From: Mail Delivery System <MAILER-DAEMON@mx.test>\nTo: bounces@acme.test\nDate: Mon, 23 Nov 2026 11:00:00 +0000\nMessage-ID: <dsn1@mx.test>\nSubject: Undelivered Mail\nAuto-Submitted: auto-replied\nMIME-Version: 1.0\nContent-Type: multipart/report; report-type=delivery-status;\n boundary=\"b\"\n\n--b\nContent-Type: text/plain\n\nSorry.\n--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx.test\n\n{fields}\n--b\nContent-Type: message/rfc822\n\n{original}\n--b--\n"
+    )
 }
 
-const OURS: &str = "From: sales@acme.test\nTo: Bob <bob@customer.test>\nMessage-ID: <abc@mail.acme.test>\nSubject: Hi\n\nHello";
+const OURS: &str =
+    "From: sales@acme.test\nTo: Bob <bob@customer.test>\nMessage-ID: <abc@mail.acme.test>\nSubject: Hi\n\nHello";
 
 #[test]
 fn a_bounce_belongs_to_the_one_who_did_not_get_the_mail() {
-    let raw = dsn("Original-Recipient: rfc822;Bob@Customer.test\nFinal-Recipient: rfc822; bob.b@intern.customer.test\nAction: failed\nStatus: 5.1.1\n", OURS);
+    let raw = dsn(
+        "Original-Recipient: rfc822;Bob@Customer.test\nFinal-Recipient: rfc822; bob.b@intern.customer.test\nAction: failed\nStatus: 5.1.1\n",
+        OURS,
+    );
     let event = read(&raw).unwrap();
     assert_eq!((event.kind, event.bot_reason), (Kind::EmailBounced, "bounce"));
     assert_eq!((event.identifiers.email.as_str(), event.text.as_ref()), ("bob@customer.test", ""));
@@ -88,9 +96,11 @@ fn a_bounce_belongs_to_the_one_who_did_not_get_the_mail() {
     assert_eq!((facts.original_recipient.as_str(), facts.status_code.as_str()), ("bob@customer.test", "5.1.1"));
     assert_eq!(facts.in_reply_to, "abc@mail.acme.test");
 
-    let delayed = read(&dsn("Final-Recipient: rfc822; bob@customer.test\nAction: delayed\nStatus: 4.4.1\n", OURS)).unwrap();
+    let delayed =
+        read(&dsn("Final-Recipient: rfc822; bob@customer.test\nAction: delayed\nStatus: 4.4.1\n", OURS)).unwrap();
     assert_eq!((delayed.kind, delayed.name.as_ref(), delayed.bot_reason), (Kind::Custom, "email_delayed", "bounce"));
-    let delivered = read(&dsn("Final-Recipient: rfc822; bob@customer.test\nAction: delivered\nStatus: 2.0.0\n", OURS)).unwrap();
+    let delivered =
+        read(&dsn("Final-Recipient: rfc822; bob@customer.test\nAction: delivered\nStatus: 2.0.0\n", OURS)).unwrap();
     assert_eq!((delivered.kind, delivered.bot_reason), (Kind::EmailDelivered, "delivery_report"));
     // The report names nobody, the mail that came along does.
     assert_eq!(read(&dsn("Action: failed\n", OURS)).unwrap().identifiers.email, "bob@customer.test");
@@ -100,9 +110,16 @@ fn a_bounce_belongs_to_the_one_who_did_not_get_the_mail() {
 
 #[test]
 fn a_complaint_belongs_to_the_one_who_complained() {
-    let arf = |fields: &str| format!("From: feedback@isp.test\nTo: abuse@acme.test\nDate: Mon, 23 Nov 2026 11:00:00 +0000\nMIME-Version: 1.0\nContent-Type: multipart/report; report-type=feedback-report; boundary=b\n\n--b\nContent-Type: text/plain\n\nA complaint.\n--b\nContent-Type: message/feedback-report\n\nFeedback-Type: {fields}\n--b\nContent-Type: message/rfc822\n\n{OURS}\n--b--\n");
+    let arf = |fields: &str| {
+        format!(
+            "From: feedback@isp.test\nTo: abuse@acme.test\nDate: Mon, 23 Nov 2026 11:00:00 +0000\nMIME-Version: 1.0\nContent-Type: multipart/report; report-type=feedback-report; boundary=b\n\n--b\nContent-Type: text/plain\n\nA complaint.\n--b\nContent-Type: message/feedback-report\n\nFeedback-Type: {fields}\n--b\nContent-Type: message/rfc822\n\n{OURS}\n--b--\n"
+        )
+    };
     let event = read(&arf("abuse\nUser-Agent: x\nOriginal-Rcpt-To: <eve@isp.test>\n")).unwrap();
-    assert_eq!((event.kind, event.bot_reason, event.identifiers.email.as_str()), (Kind::EmailComplained, "complaint", "eve@isp.test"));
+    assert_eq!(
+        (event.kind, event.bot_reason, event.identifiers.email.as_str()),
+        (Kind::EmailComplained, "complaint", "eve@isp.test")
+    );
     let event = read(&arf("abuse\n")).unwrap();
     assert_eq!(event.identifiers.email, "bob@customer.test");
     let taken_back = read(&arf("not-spam\n")).unwrap();
@@ -123,14 +140,19 @@ fn bounces_of_old_programs_are_known_too() {
 
 #[test]
 fn text_is_found_in_every_wrapping_and_attachments_are_only_named() {
-    let raw = format!("{HEAD}Subject: x\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=out\n\n--out\nContent-Type: multipart/alternative; boundary=in\n\n--in\nContent-Type: text/plain; charset=iso-8859-1\nContent-Transfer-Encoding: quoted-printable\n\nGr=FC=DFe\n--in\nContent-Type: text/html\n\n<p>Gr&uuml;&szlig;e</p>\n--in--\n--out\nContent-Type: application/pdf; name=\"plan.pdf\"\nContent-Transfer-Encoding: base64\nContent-Disposition: attachment; filename=\"plan.pdf\"\n\nSGVsbG8h\n--out--\n");
+    let raw = format!(
+        "{HEAD}Subject: x\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=out\n\n--out\nContent-Type: multipart/alternative; boundary=in\n\n--in\nContent-Type: text/plain; charset=iso-8859-1\nContent-Transfer-Encoding: quoted-printable\n\nGr=FC=DFe\n--in\nContent-Type: text/html\n\n<p>Gr&uuml;&szlig;e</p>\n--in--\n--out\nContent-Type: application/pdf; name=\"plan.pdf\"\nContent-Transfer-Encoding: base64\nContent-Disposition: attachment; filename=\"plan.pdf\"\n\nSGVsbG8h\n--out--\n"
+    );
     let event = read(&raw).unwrap();
     assert_eq!(event.text, "Grüße");
     let facts = event.mail.unwrap();
     assert_eq!(facts.attachments.len(), 1);
     let file = &facts.attachments[0];
     assert_eq!((file.name.as_str(), file.media_type.as_str(), file.size), ("plan.pdf", "application/pdf", 6));
-    let html = read(&format!("{HEAD}Content-Type: text/html\nMIME-Version: 1.0\n\n<html><body><p>Hello <b>there</b></p></body></html>\n")).unwrap();
+    let html = read(&format!(
+        "{HEAD}Content-Type: text/html\nMIME-Version: 1.0\n\n<html><body><p>Hello <b>there</b></p></body></html>\n"
+    ))
+    .unwrap();
     assert_eq!(html.text.trim(), "Hello there");
 }
 
@@ -146,7 +168,12 @@ fn what_is_wrong_has_its_code() {
 #[test]
 fn a_wrong_date_is_not_believed() {
     let head = "From: ada@example.test\nMessage-ID: <m@example.test>\n";
-    for date in ["Mon, 23 Nov 2099 11:00:00 +0000", "Mon, 1 Jan 1990 00:00:00 +0000", "no date", "Mon, 99 Foo 2026 99:99:99 +9999"] {
+    for date in [
+        "Mon, 23 Nov 2099 11:00:00 +0000",
+        "Mon, 1 Jan 1990 00:00:00 +0000",
+        "no date",
+        "Mon, 99 Foo 2026 99:99:99 +9999",
+    ] {
         let event = read(&format!("{head}Date: {date}\n\nText\n")).unwrap();
         assert_eq!((event.times.occurred_at, event.times.week), (now(), time::UNDATED), "{date}");
     }

@@ -1,8 +1,8 @@
 //! A handler that writes down each event it applies, as often as it does, and can be told to misbehave.
 
 use std::collections::HashSet;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use leadflow_platform::consumer::{Arrived, BatchResult, Handler, HandlerError, Outcome, Poison};
@@ -89,12 +89,12 @@ pub(crate) struct Noting {
     pub(crate) fail: AtomicUsize,
     /// How many of the next batches ask for the same again.
     pub(crate) again: AtomicUsize,
-    /// While true every batch divides by zero: a data error of all events.
-    pub(crate) broken: AtomicBool,
     /// Calls of `committed`.
     pub(crate) committed: AtomicUsize,
     /// Largest batch seen.
     pub(crate) largest: AtomicUsize,
+    /// The trace contexts that came with the events.
+    pub(crate) traces: Mutex<Vec<Option<String>>>,
 }
 
 impl Handler for Noting {
@@ -114,6 +114,8 @@ impl Handler for Noting {
 
     async fn handle(&self, tx: &mut WriteTx, batch: &[Arrived<Event>]) -> Result<BatchResult, HandlerError> {
         self.largest.fetch_max(batch.len(), Ordering::Relaxed);
+        let traces = batch.iter().map(|arrived| arrived.trace.as_ref().map(|trace| trace.0.to_string()));
+        self.traces.lock().expect("no panic while held").extend(traces);
         let known = if self.dedupe { self.remember(tx, batch).await? } else { vec![false; batch.len()] };
         let mut applied = Vec::new();
         let mut outcomes = Vec::with_capacity(batch.len());
@@ -133,9 +135,6 @@ impl Handler for Noting {
         note(tx, &applied).await?;
         if let Some(gate) = self.gate_for(|event| batch.iter().any(|arrived| arrived.event.0 == event)) {
             gate.pass_transaction(tx).await?;
-        }
-        if self.broken.load(Ordering::Relaxed) {
-            sqlx::query("select 1 / 0").execute(tx.connection()).await?;
         }
         if take(&self.fail) {
             sqlx::query("select no_such_function()").execute(tx.connection()).await?;

@@ -13,9 +13,13 @@ use leadflow_platform::pg::{Database, Mechanism};
 use leadflow_platform::run::Tasks;
 use leadflow_platform::testing::{TestDatabase, TestKafka};
 use leadflow_platform::topics::Topic;
-use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer, DefaultProducerContext};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};
+use rdkafka::{Offset, TopicPartitionList};
+use tokio_util::sync::CancellationToken;
 
-use super::{Noting, until};
+use super::{Noting, PATIENCE, until};
 
 /// The role of all tests.
 pub(crate) const ROLE: &str = "tested";
@@ -96,7 +100,12 @@ impl World {
     }
 
     /// Sends and waits for the acknowledgements. Key and value are text.
-    pub(crate) fn produce<'a>(&self, topic: Topic, partition: i32, records: impl IntoIterator<Item = (&'a str, &'a str)>) {
+    pub(crate) fn produce<'a>(
+        &self,
+        topic: Topic,
+        partition: i32,
+        records: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) {
         let records = records.into_iter().map(|(key, value)| (key.as_bytes().to_vec(), value.as_bytes().to_vec()));
         produce_bytes(self.kafka.config(), topic, partition, records);
     }
@@ -108,6 +117,38 @@ impl World {
             (text.clone(), text)
         });
         produce_bytes(self.kafka.config(), Topic::Engagement, partition, records);
+    }
+
+    /// One event with one header on partition 0.
+    pub(crate) fn produce_with_header(&self, event: &str, name: &str, value: &[u8]) {
+        let producer = producer(self.kafka.config());
+        let topic = self.engagement();
+        let headers = OwnedHeaders::new().insert(Header { key: name, value: Some(value) });
+        let record = BaseRecord::to(&topic).partition(0).key("key").payload(event).headers(headers);
+        producer.send(record).map_err(|(error, _)| error).expect("room in the queue");
+        producer.flush(PATIENCE).expect("acknowledged");
+    }
+
+    /// What Kafka thinks this group has read of engagement, by partition.
+    pub(crate) fn group_offsets(&self, partitions: i32) -> Vec<Option<i64>> {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_range(&self.engagement(), 0, partitions - 1);
+        let committed = self.group_client().committed_offsets(list, PATIENCE).expect("the group's offsets");
+        committed.elements().iter().map(|element| element.offset().to_raw().filter(|offset| *offset >= 0)).collect()
+    }
+
+    /// What an operator might try: back to 0 in Kafka.
+    pub(crate) fn reset_group_offsets(&self, partitions: i32) {
+        let mut list = TopicPartitionList::new();
+        for partition in 0..partitions {
+            list.add_partition_offset(&self.engagement(), partition, Offset::Offset(0)).expect("an offset");
+        }
+        self.group_client().commit(&list, CommitMode::Sync).expect("a commit from outside");
+    }
+
+    fn group_client(&self) -> BaseConsumer {
+        let config = self.kafka.config();
+        config.client("test-group").set("group.id", config.group(ROLE)).create().expect("a client of the group")
     }
 
     /// A consumer of engagement (live) and engagement-bulk (bulk), with a pool of its own, as another process has it.
@@ -128,8 +169,7 @@ impl World {
         let publisher = Publisher::new(&database, self.kafka.config());
         let consumer = Consumer::new(ROLE, &database, self.kafka.config(), publisher.handle(), config)
             .live(Topic::Engagement, Arc::clone(handler));
-        let consumer =
-            if self.bulk { consumer.bulk(Topic::EngagementBulk, Arc::clone(handler)) } else { consumer };
+        let consumer = if self.bulk { consumer.bulk(Topic::EngagementBulk, Arc::clone(handler)) } else { consumer };
         consumer.start(&tasks, &health);
         let stop = tasks.stop_token();
         tasks.spawn("publisher", async move {
@@ -193,6 +233,11 @@ impl World {
 }
 
 impl Running {
+    /// Cancelled when the drain begins.
+    pub(crate) fn stop_token(&self) -> CancellationToken {
+        self.tasks.stop_token()
+    }
+
     /// As on SIGTERM.
     pub(crate) async fn stop(self) {
         let drained = self.tasks.run_until(std::future::ready(()), Duration::from_secs(20)).await;
@@ -213,17 +258,21 @@ pub(crate) fn produce_bytes(
     partition: i32,
     records: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>,
 ) {
-    let producer: ThreadedProducer<DefaultProducerContext> = config
-        .client("test-producer")
-        .set("enable.idempotence", "true")
-        .set("queue.buffering.max.messages", "1000000")
-        .set("linger.ms", "1")
-        .create()
-        .expect("a producer");
+    let producer = producer(config);
     let name = config.topic_name(topic);
     for (key, value) in records {
         let record = BaseRecord::to(&name).partition(partition).key(&key).payload(&value);
         producer.send(record).map_err(|(error, _)| error).expect("room in the queue");
     }
     producer.flush(Duration::from_secs(30)).expect("acknowledged");
+}
+
+fn producer(config: &KafkaConfig) -> ThreadedProducer<DefaultProducerContext> {
+    config
+        .client("test-producer")
+        .set("enable.idempotence", "true")
+        .set("queue.buffering.max.messages", "1000000")
+        .set("linger.ms", "1")
+        .create()
+        .expect("a producer")
 }

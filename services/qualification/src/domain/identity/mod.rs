@@ -1,6 +1,7 @@
 //! Who is who. A person is what hangs together by links: each identifier belongs to the stronger one of its earliest link,
 //! so that the set of facts alone decides, in whatever order it came. Nothing here knows points, leads or rows.
 
+mod components;
 mod forest;
 mod link;
 mod presented;
@@ -8,6 +9,7 @@ mod presented;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+pub use components::components;
 pub use forest::{Change, Group, Node, Parent, Persons, regroup};
 pub use link::{Claim, Link, LinkState, Tied, tie};
 pub use presented::{Presented, present};

@@ -74,9 +74,8 @@ pub fn fold_report(lead: &LeadView, report: &Report) -> Folded {
     if !lead.stage.is_open() {
         return Folded::Closed;
     }
-    let born_there = |stage: &Stage| {
-        matches!(stage, Stage::Sal | Stage::Sql | Stage::Recycled | Stage::Won | Stage::Lost)
-    };
+    let born_there =
+        |stage: &Stage| matches!(stage, Stage::Sal | Stage::Sql | Stage::Recycled | Stage::Won | Stage::Lost);
     let stage = report.stage.filter(born_there).filter(|stage| *stage != lead.stage).map(|to| (lead.stage, to));
     let after = match &report.owner {
         OwnerReport::Is(owner) => Some(owner.clone()),
@@ -106,8 +105,7 @@ mod tests {
     #[test]
     fn a_report_is_taken_once_and_never_reopens() {
         let sal = report(5, Some(Stage::Sal), OwnerReport::Is(anna()));
-        let applied =
-            Folded::Applied { stage: Some((Stage::Mql, Stage::Sal)), owner: Some((None, Some(anna()))) };
+        let applied = Folded::Applied { stage: Some((Stage::Mql, Stage::Sal)), owner: Some((None, Some(anna()))) };
         assert_eq!(fold_report(&lead(Stage::Mql), &sal), applied);
         assert_eq!(fold_report(&lead(Stage::Mql), &report(4, Some(Stage::Sal), OwnerReport::Silent)), Folded::Repeat);
         for closed in [Stage::Won, Stage::Lost, Stage::Disqualified, Stage::Merged, Stage::Erased] {

@@ -26,6 +26,8 @@ pub fn account_of(profile: &Profile, main_email: Option<&str>) -> Option<Account
         let account_id = Uuid::new_v5(&ACCOUNT, format!("group:{}", group.value).as_bytes());
         return Some(Account { account_id, domain: domain.to_owned() });
     }
-    (!domain.is_empty())
-        .then(|| Account { account_id: Uuid::new_v5(&ACCOUNT, format!("domain:{domain}").as_bytes()), domain: domain.to_owned() })
+    (!domain.is_empty()).then(|| Account {
+        account_id: Uuid::new_v5(&ACCOUNT, format!("domain:{domain}").as_bytes()),
+        domain: domain.to_owned(),
+    })
 }

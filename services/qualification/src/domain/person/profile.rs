@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use crate::domain::event::{EngagementEvent, EventKind};
 use crate::domain::identity::OrderKey;
+use crate::domain::rules::DisqualificationReason;
 
 /// The purpose of consent that `unsubscribed` withdraws.
 pub const MARKETING_EMAIL: &str = "marketing_email";
@@ -34,6 +37,8 @@ pub struct Profile {
     pub group_id: Option<Written<String>>,
     /// By purpose.
     pub consents: BTreeMap<String, Written<bool>>,
+    /// Why an event put the person out, with the latest such event: such a fact outlives the timeline.
+    pub outs: BTreeMap<DisqualificationReason, OrderKey>,
 }
 
 impl Profile {
@@ -79,11 +84,28 @@ impl Profile {
         changed
     }
 
+    /// Notes that an event put the person out.
+    pub fn note_out(&mut self, reason: DisqualificationReason, key: OrderKey) {
+        self.outs.entry(reason).and_modify(|had| *had = key.max(*had)).or_insert(key);
+    }
+
+    /// Keeps what was written before `start`: what the timeline no longer has, so that folding it anew cannot find it.
+    pub fn keep_before(&mut self, start: Timestamp) {
+        self.traits.retain(|_, written| written.key.0 < start);
+        self.account_traits.retain(|_, written| written.key.0 < start);
+        self.consents.retain(|_, written| written.key.0 < start);
+        self.outs.retain(|_, key| key.0 < start);
+        self.group_id = self.group_id.take().filter(|written| written.key.0 < start);
+    }
+
     /// Takes in all that another person's profile says.
     pub fn merge(&mut self, other: &Self) {
         merge_map(&mut self.traits, &other.traits);
         merge_map(&mut self.account_traits, &other.account_traits);
         merge_map(&mut self.consents, &other.consents);
+        for (reason, key) in &other.outs {
+            self.note_out(*reason, *key);
+        }
         if let Some(group) = &other.group_id
             && self.group_id.as_ref().is_none_or(|had| had.key < group.key)
         {
@@ -94,7 +116,7 @@ impl Profile {
     /// Whether nothing is known.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.traits.is_empty() && self.account_traits.is_empty() && self.consents.is_empty() && self.group_id.is_none()
+        *self == Self::default()
     }
 
     /// The value of a trait; empty if there is none.

@@ -44,6 +44,15 @@ impl Touches {
         }
     }
 
+    /// Keeps what was before `start`: what the timeline no longer has.
+    pub fn keep_before(&mut self, start: jiff::Timestamp) {
+        self.ends = match self.ends.take() {
+            Some((first, last)) if last.key.0 < start => Some((first, last)),
+            Some((first, _)) if first.key.0 < start => Some((first.clone(), first)),
+            _ => None,
+        };
+    }
+
     /// Takes in all acts of another.
     pub fn merge(&mut self, other: &Self) {
         let Some((first, last)) = &other.ends else { return };
@@ -64,8 +73,7 @@ impl Touches {
 impl Touch {
     fn of(event: &EngagementEvent) -> Self {
         let context = &event.context;
-        let campaign =
-            if context.campaign_name.is_empty() { &context.campaign_source } else { &context.campaign_name };
+        let campaign = if context.campaign_name.is_empty() { &context.campaign_source } else { &context.campaign_name };
         Self { key: event.order_key(), kind: event.kind, source: cut(&event.source), campaign: cut(campaign) }
     }
 }

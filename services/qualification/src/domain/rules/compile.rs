@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::build::build;
 use super::finding::{Finding, Findings};
+use super::lines::locate;
 use super::model::Model;
 use super::schema::json_schema;
 use super::source::{DisqualifySource, EmitSource, FitRuleSource, GradesSource, GroupSource, ModelFile, RuleSource};
@@ -30,7 +31,13 @@ pub fn compile(body: &[u8]) -> Result<Model, Vec<Finding>> {
 /// Compiles as far as possible and says everything that is wrong or doubtful.
 pub(super) fn examine(body: &[u8], findings: &mut Findings) -> Option<Model> {
     let tree = parse(body, findings)?;
-    check_structure(&json_schema(), &tree, findings);
+    let model = examine_tree(&tree, findings);
+    locate(body, findings);
+    model
+}
+
+fn examine_tree(tree: &Value, findings: &mut Findings) -> Option<Model> {
+    check_structure(&json_schema(), tree, findings);
     if !tree.is_object() {
         return None;
     }
@@ -39,7 +46,7 @@ pub(super) fn examine(body: &[u8], findings: &mut Findings) -> Option<Model> {
     {
         findings.fault("", error.to_string(), "compare the file with the JSON schema");
     }
-    Some(build(&Sections::of(&tree), findings))
+    Some(build(&Sections::of(tree), findings))
 }
 
 fn parse(body: &[u8], findings: &mut Findings) -> Option<Value> {
@@ -52,23 +59,20 @@ fn parse(body: &[u8], findings: &mut Findings) -> Option<Value> {
         findings.fault("", "no UTF-8", "save it as UTF-8");
         return None;
     };
-    // A model is a few levels deep; what is deeper is an attack or a mistake, and would only cost stack.
-    let options = serde_saphyr::options! {
+    let parsed = serde_saphyr::from_str_with_options::<Value>(text, yaml_options());
+    let fault = |error: serde_saphyr::Error| {
+        let line = error.location().map(|place| place.line());
+        let problem = format!("no YAML: {error}");
+        findings.fault_at(line, problem, "mend the line; often it is an indent, a quote or a colon");
+    };
+    parsed.map_err(fault).ok()
+}
+
+/// A model is a few levels deep; what is deeper is an attack or a mistake, and would only cost stack.
+pub(super) fn yaml_options() -> serde_saphyr::Options {
+    serde_saphyr::options! {
         budget: serde_saphyr::budget! { max_depth: 32, max_nodes: 200_000, max_documents: 1 },
         with_snippet: false,
-    };
-    match serde_saphyr::from_str_with_options::<Value>(text, options) {
-        Ok(tree) => Some(tree),
-        Err(error) => {
-            let place =
-                error.location().map_or_else(String::new, |at| format!("line {}, column {}", at.line(), at.column()));
-            findings.fault(
-                place,
-                format!("no YAML: {error}"),
-                "mend the line; often it is an indent, a quote or a colon",
-            );
-            None
-        }
     }
 }
 

@@ -15,6 +15,7 @@ mod field;
 mod finding;
 mod fit;
 mod junk;
+mod lines;
 pub mod mail_domain;
 mod model;
 mod person;

@@ -2,6 +2,7 @@
 
 mod conditions;
 mod events;
+mod fault_table;
 mod faults;
 mod persons;
 mod sample;

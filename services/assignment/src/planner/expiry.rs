@@ -1,0 +1,175 @@
+//! Offers that nobody answered. The lead's row is the root and its only lock: a rep who accepts and the clock that expires
+//! meet there, and whoever comes second finds it decided. A crash rolls back, and the offer is due again at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use leadflow_platform::health::Health;
+use leadflow_platform::outbox::{self, OutboxRow, PublisherHandle};
+use leadflow_platform::pg::{Database, FailureKind, PgError};
+use leadflow_platform::record::CloudEvent;
+use leadflow_platform::run::Tasks;
+use leadflow_platform::timers::{self, Next};
+use leadflow_platform::topics::Topic;
+use leadflow_proto::assignment::v1::Declined;
+use leadflow_proto::platform::v1::DeadLetter;
+use prost::Message as _;
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use super::PlannerHandle;
+use crate::change::{Change, Held, hold_locked};
+use crate::domain::decision::{Expire, Question};
+use crate::domain::lead::AssignmentState;
+use crate::store;
+use crate::store::lead::Lead;
+use crate::wire::event::{self, Happened};
+
+/// Offers in one transaction.
+const PAGE: i64 = 500;
+const INTERVAL: Duration = Duration::from_secs(1);
+/// A lead whose timer failed is left alone for so long.
+const PUSH_BACK: Duration = Duration::from_secs(30);
+/// Then it is given up and told to a person.
+const ATTEMPTS: i16 = 5;
+
+/// The timer of offers.
+#[derive(Clone)]
+pub struct Expiry {
+    database: Database,
+    incarnation: i32,
+    publisher: PublisherHandle,
+    planner: PlannerHandle,
+}
+
+impl Expiry {
+    /// Wakes `publisher` and `planner` after each commit.
+    #[must_use]
+    pub fn new(database: &Database, incarnation: i32, publisher: PublisherHandle, planner: PlannerHandle) -> Self {
+        Self { database: database.clone(), incarnation, publisher, planner }
+    }
+
+    /// Starts the loop as a task. Nobody wakes it: no offer is shorter than its interval.
+    pub fn start(self, tasks: &Tasks, health: &Health) {
+        let database = self.database.clone();
+        timers::poll_loop(tasks, health, &database, "offer_expiry", INTERVAL, Arc::new(Notify::new()), move || {
+            let expiry = self.clone();
+            async move { Ok(expiry.step().await?) }
+        });
+    }
+
+    /// Expires what is due.
+    ///
+    /// # Errors
+    /// As the database says; nothing is lost, it is due again.
+    pub async fn step(&self) -> Result<Next, PgError> {
+        match self.expire_page(PAGE).await {
+            Err(error) if error.kind == FailureKind::Data => {
+                tracing::warn!("a page of offers could not expire, one by one now: {error}");
+                self.one_by_one().await?;
+                Ok(Next::AtOnce)
+            }
+            Err(error) => Err(error),
+            Ok(expired) if expired == PAGE => Ok(Next::AtOnce),
+            Ok(_) => Ok(match store::lead::next_expiry(self.database.pool()).await? {
+                Some(pause) => Next::Within(pause),
+                None => Next::Rest,
+            }),
+        }
+    }
+
+    async fn expire_page(&self, limit: i64) -> Result<i64, PgError> {
+        let mut tx = self.database.write_tx("expire").await?;
+        let now = tx.now();
+        let leads = store::lead::lock_expired(tx.connection(), now, limit).await?;
+        if leads.is_empty() {
+            return Ok(0);
+        }
+        let expired = i64::try_from(leads.len()).unwrap_or(i64::MAX);
+        let due: Vec<_> = leads.iter().filter_map(|lead| lead.wake_at).collect();
+        let mut held = hold_locked(&mut tx, leads).await?;
+        let mut change = Change::new(now, self.incarnation);
+        held.iter_mut().for_each(|held| expire(&mut change, held));
+        change.write(&mut tx, &held).await?;
+        outbox::append(&mut tx, &change.outbox).await?;
+        tx.commit().await?;
+        due.into_iter().for_each(|due| timers::record_late("offer", due, now));
+        self.publisher.wake();
+        self.planner.wake_all();
+        Ok(expired)
+    }
+
+    /// Finds the offer that stands in the way; it is pushed back, and after five attempts given up.
+    async fn one_by_one(&self) -> Result<(), PgError> {
+        for _ in 0..PAGE {
+            match self.expire_page(1).await {
+                Ok(0) => return Ok(()),
+                Ok(_) => {}
+                Err(error) if error.kind == FailureKind::Data => self.push_back(&error).await?,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    async fn push_back(&self, cause: &PgError) -> Result<(), PgError> {
+        let mut tx = self.database.write_tx("expire_push_back").await?;
+        let now = tx.now();
+        let leads = store::lead::lock_expired(tx.connection(), now, 1).await?;
+        for mut lead in leads {
+            lead.timer_attempt += 1;
+            lead.wake_at = now.checked_add(PUSH_BACK).ok();
+            if lead.timer_attempt >= ATTEMPTS {
+                lead.wake_at = None;
+                tracing::error!(lead.id = %lead.lead_id, "an offer cannot expire after {ATTEMPTS} attempts: {cause}");
+                outbox::append(&mut tx, &[dead_letter(&lead, cause, now)]).await?;
+            }
+            store::lead::save(tx.connection(), &[&lead]).await?;
+        }
+        tx.commit().await?;
+        self.publisher.wake();
+        Ok(())
+    }
+}
+
+fn expire(change: &mut Change, held: &mut Held) {
+    let outcome = change.answer(held, Question::Expire(Expire {}), true, None);
+    if outcome.is_refused() {
+        // The index says offered and due; a row that says otherwise would come back forever.
+        tracing::error!(lead.id = %held.lead.lead_id, refusal = outcome.refusal, "a due offer did not expire");
+        held.lead.wake_at = None;
+        held.touched = true;
+        return;
+    }
+    let reason = outcome.reasons.first().map(|line| line.text.clone()).unwrap_or_default();
+    let declined = Declined { reason, expired: true };
+    change.tell_moved(held, AssignmentState::Expired, Happened::Expired(declined));
+}
+
+fn dead_letter(lead: &Lead, cause: &PgError, now: jiff::Timestamp) -> OutboxRow {
+    let id = Uuid::new_v5(&lead.lead_id, format!("timer/offer/{}", lead.sequence).as_bytes()).to_string();
+    let letter = DeadLetter {
+        dead_letter_id: id.clone(),
+        consumer: "assignment".to_owned(),
+        topic: "timer/offer".to_owned(),
+        reason: "timer".to_owned(),
+        detail: cause.to_string(),
+        key: lead.lead_id.to_string().into_bytes().into(),
+        died_at: Some(event::timestamp(now)),
+        ..DeadLetter::default()
+    };
+    OutboxRow {
+        topic: Topic::DeadLetter,
+        key: lead.lead_id.to_string().into_bytes(),
+        event: CloudEvent {
+            id,
+            source: "/leadflow/assignment",
+            kind: "leadflow.platform.dead_letter.v1".to_owned(),
+            subject: lead.lead_id.to_string(),
+            time: now,
+            dataschema: "leadflow.platform.v1.DeadLetter",
+        },
+        trace: None,
+        payload: letter.encode_to_vec(),
+    }
+}

@@ -1,0 +1,54 @@
+//! The sources file is followed: a good change is in effect within seconds, a bad one changes nothing.
+
+use std::time::Duration;
+
+use leadflow_platform::topics::Topic;
+use leadflow_proto::engagement::v1::EngagementKind;
+
+use crate::door::Door;
+
+/// Sends until the kind of what comes out is the wanted one.
+async fn becomes(door: &Door, kind: EngagementKind) -> bool {
+    for attempt in 0..100 {
+        let body =
+            serde_json::json!({"event": "Tour Booked", "userId": "u", "messageId": format!("{kind:?}-{attempt}")});
+        assert_eq!(door.send("/v1/track", body.to_string()).await.0, 200);
+        let kafka = door.kafka.as_ref().unwrap();
+        let records = kafka.records_until(Topic::Engagement, |records| !records.is_empty()).await;
+        let ours = format!(
+            "leadflow.engagement.{}.v1",
+            kind.as_str_name().trim_start_matches("ENGAGEMENT_KIND_").to_lowercase()
+        );
+        let seen = |record: &leadflow_platform::record::Record| {
+            record.headers.iter().any(|(key, value)| key == "ce_type" && value == ours.as_bytes())
+        };
+        if records.iter().any(seen) {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    false
+}
+
+#[tokio::test]
+async fn a_good_file_takes_effect_and_a_bad_one_changes_nothing() {
+    let door = Door::open().await;
+    assert!(becomes(&door, EngagementKind::Custom).await);
+    let file = door.folder.join("sources.yaml");
+    std::fs::write(&file, "sources: { web: { names: { Tour Booked: callback_request } } }").unwrap();
+    assert!(becomes(&door, EngagementKind::CallbackRequest).await);
+    std::fs::write(&file, "sources: { web: { names: { Tour Booked: nonsense } } }").unwrap();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let body = r#"{"event":"Tour Booked","userId":"u","messageId":"after-the-bad-file"}"#;
+    assert_eq!(door.send("/v1/track", body).await.0, 200);
+    let kafka = door.kafka.as_ref().unwrap();
+    let records = kafka.records(Topic::Engagement).await;
+    let custom = records
+        .iter()
+        .filter(|record| record.headers.iter().any(|(_, value)| value == b"leadflow.engagement.custom.v1"))
+        .count();
+    let before = records.len();
+    assert!(custom < before, "the mapping of the good file is gone");
+    let last = records.iter().max_by_key(|record| record.appended_at).unwrap();
+    assert!(last.headers.iter().any(|(_, value)| value == b"leadflow.engagement.callback_request.v1"));
+}

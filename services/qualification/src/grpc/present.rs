@@ -1,0 +1,137 @@
+//! What is known of a person now: the lead as others see it, and today's score line by line with the events behind it.
+//! Read without locks: a picture of a moment.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use leadflow_platform::error::ApiError;
+use leadflow_proto::qualification::v1::{Lead, ScoreExplanation};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::Backend;
+use crate::domain::decide::LeadState;
+use crate::domain::identity::PersonId;
+use crate::domain::rules::{Hits, RuleNo};
+use crate::domain::score::explain;
+use crate::people::Person;
+use crate::store::{self, corrupt};
+use crate::store::lead::LeadRow;
+use crate::store::partition::monday;
+use crate::wire::lines::{MOST_EVENT_IDS, fit_reasons, reasons};
+use crate::wire::to_proto_time;
+use crate::work::{Work, read_event};
+
+/// A person with all that was loaded of them.
+pub(super) struct Present {
+    work: Work,
+    person: PersonId,
+    evidence: HashMap<RuleNo, Vec<Uuid>>,
+}
+
+impl Backend {
+    /// Loads a person; follows merges.
+    pub(super) async fn present(
+        &self,
+        connection: &mut PgConnection,
+        person: PersonId,
+        now: Timestamp,
+    ) -> Result<Present, ApiError> {
+        let person = store::person::follow(connection, person).await?.ok_or_else(|| ApiError::not_found("person"))?;
+        let row = store::person::read(connection, &[person]).await?.pop().ok_or_else(|| ApiError::not_found("person"))?;
+        let rules = self.models.get(connection, row.model_no).await?;
+        let loaded = Person::from_row(row, &rules).map_err(corrupt)?;
+        let mut work = Work::new(now, self.incarnation);
+        work.people.insert(person, loaded);
+        work.load(connection, [person]).await?;
+        let mut present = Present { work, person, evidence: HashMap::new() };
+        present.read_evidence(connection).await?;
+        Ok(present)
+    }
+}
+
+impl Present {
+    fn row(&self) -> Option<&Person> {
+        self.work.people.get(&self.person)
+    }
+
+    async fn read_evidence(&mut self, connection: &mut PgConnection) -> Result<(), ApiError> {
+        let Some(person) = self.row() else { return Ok(()) };
+        let first_week = monday(self.work.today.plus(-person.rules.model.horizon_days())).0;
+        let ids: Vec<_> = store::identifier::members(connection, &[self.person]).await?.iter().map(|known| known.node.id).collect();
+        let model = &person.rules.model;
+        let mut found: HashMap<RuleNo, Vec<_>> = HashMap::new();
+        let mut hits = Hits::default();
+        for entry in store::timeline::evidence(connection, &ids, first_week).await? {
+            let Some(event) = read_event(&entry.data) else { continue };
+            model.evaluate(&event, &mut hits);
+            for rule in &hits.scoring {
+                found.entry(*rule).or_default().push(event.order_key());
+            }
+        }
+        self.evidence = found
+            .into_iter()
+            .map(|(rule, mut keys)| {
+                keys.sort_unstable_by(|one, other| other.cmp(one));
+                (rule, keys.into_iter().map(|(_, id)| id).take(MOST_EVENT_IDS).collect())
+            })
+            .collect();
+        Ok(())
+    }
+
+    /// Today's score; its lines add up to it.
+    pub(super) fn score(&self) -> ScoreExplanation {
+        let Some(person) = self.row() else { return ScoreExplanation::default() };
+        let standing = &person.state.standing;
+        let explanation = explain(&person.rules.model, &standing.acc, self.work.today);
+        let (known, _) = self.work.details.known(self.person);
+        ScoreExplanation {
+            person_id: person.uid.to_string(),
+            lead_id: self.work.details.current_lead(self.person).map(|lead| lead.lead_id.to_string()).unwrap_or_default(),
+            fit_grade: standing.grade.as_str().to_owned(),
+            engagement_milli_points: explanation.score_milli,
+            scored_on: explanation.day.0,
+            rules: person.rules.label.clone(),
+            reasons: reasons(&explanation, |rule| self.evidence.get(&rule).cloned().unwrap_or_default()),
+            fit_reasons: fit_reasons(&known.ask(|facts| person.rules.model.fit(facts))),
+        }
+    }
+
+    /// One lead of the person; the current one without `lead_id`. Its score is today's.
+    pub(super) fn lead(&self, lead_id: Option<Uuid>) -> Option<Lead> {
+        let rows = self.work.details.leads.get(&self.person)?;
+        let wanted = lead_id.or_else(|| self.work.details.current_lead(self.person).map(|lead| lead.lead_id))?;
+        let row = rows.iter().find(|row| row.lead_id == wanted)?;
+        Some(self.describe(row))
+    }
+
+    fn describe(&self, row: &LeadRow) -> Lead {
+        let state = LeadState { lead_id: row.lead_id, stage: row.stage, stage_before: row.stage_before };
+        let score = self.score();
+        let snapshot = self.work.snapshot(self.person, state).map(|mut snapshot| {
+            snapshot.engagement_milli_points = score.engagement_milli_points;
+            snapshot.scored_on = score.scored_on;
+            snapshot.reasons = score.reasons;
+            snapshot
+        });
+        Lead {
+            lead_id: row.lead_id.to_string(),
+            sequence: row.sequence,
+            incarnation: row.incarnation,
+            snapshot,
+            opened_at: Some(to_proto_time(row.opened_at)),
+            closed_at: row.closed_at.map(to_proto_time),
+        }
+    }
+
+    /// Row number, after merges.
+    pub(super) fn person_id(&self) -> PersonId {
+        self.person
+    }
+
+    /// Public id.
+    pub(super) fn uid(&self) -> Uuid {
+        self.row().map_or(Uuid::nil(), |person| person.uid)
+    }
+}
+
