@@ -7,74 +7,27 @@ use jiff::Timestamp;
 use leadflow_platform::outbox::OutboxRow;
 use leadflow_platform::pg::{PgError, WriteTx};
 use leadflow_platform::record::TraceParent;
-use leadflow_proto::assignment::v1::{Assignment as AssignmentProto, AssignmentEvent, AssignmentState as StateProto, LeadSnapshot};
+use leadflow_proto::assignment::v1::{
+    Assignment as AssignmentProto, AssignmentEvent, AssignmentState as StateProto, LeadSnapshot,
+};
 use prost::Message as _;
 use uuid::Uuid;
 
-use crate::domain::decision::{self, Current, DecisionInput, DecisionOutcome, LeadFacts, Question};
+use crate::domain::decision::{self, DecisionInput, DecisionOutcome, Question};
 use crate::domain::lead::{AssignmentState, LeadState, Stage};
+use crate::held::Held;
 use crate::store::assignment::Assignment;
 use crate::store::contact::NewContact;
 use crate::store::decision::{NewDecision, kind_number};
 use crate::store::lead::Lead;
-use crate::store::owner::{OwnedKind, OwnerKey};
-use crate::store::pool::Credit;
+use crate::store::ledger::Credit;
+use crate::store::owner::OwnerKey;
 use crate::store::{self};
+use crate::telemetry;
 use crate::wire::event::{self, Happened, Telling};
 
 /// Rules of answers and ends, as decisions name them.
 const OFFER_RULES: &str = "offer@1";
-
-/// A lead with what belongs to it, locked.
-#[derive(Clone, Debug)]
-pub struct Held {
-    /// Its row.
-    pub lead: Lead,
-    /// Its active assignment.
-    pub current: Option<Assignment>,
-    /// How to reach the person.
-    pub contact: LeadSnapshot,
-    /// Whether the row must be written.
-    pub touched: bool,
-}
-
-impl Held {
-    /// What the rules may know. `rep_active` matters to an accept only.
-    #[must_use]
-    pub fn facts(&self, rep_active: bool) -> LeadFacts {
-        LeadFacts {
-            lead_id: self.lead.lead_id.as_bytes().to_vec(),
-            state: i32::from(self.lead.state as i16),
-            stage: i32::from(self.lead.stage as i16),
-            priority: i32::from(self.lead.priority),
-            round: self.lead.round,
-            asked: self.lead.asked.clone(),
-            current: self.current.as_ref().map(|current| Current {
-                assignment_id: current.assignment_id.as_bytes().to_vec(),
-                rep_id: current.rep_id.clone(),
-                state: i32::from(current.state as i16),
-                respond_by_us: current.respond_by.map_or(0, Timestamp::as_microsecond),
-                schedule_cut: current.schedule_cut,
-                shared: current.stretch_no.is_some(),
-                rep_active,
-            }),
-        }
-    }
-
-    /// Who or what of it may have an owner.
-    pub fn owner_keys(&self) -> impl Iterator<Item = OwnerKey> + '_ {
-        let person = self.lead.person_key.iter().map(|hash| OwnerKey { kind: OwnedKind::Person, hash: hash.clone() });
-        let account = self.lead.account_key.iter().map(|hash| OwnerKey { kind: OwnedKind::Account, hash: hash.clone() });
-        person.chain(account)
-    }
-
-    /// The assignment as last told; of an active one that is the active one.
-    #[must_use]
-    pub fn assignment_as_told(&self) -> Option<AssignmentProto> {
-        let bytes = self.lead.last_event.as_deref()?;
-        AssignmentEvent::decode(bytes).ok()?.assignment
-    }
-}
 
 /// What is to be written.
 #[derive(Debug)]
@@ -134,6 +87,7 @@ impl Change {
         rules: &str,
         inputs: Vec<Uuid>,
     ) -> Uuid {
+        telemetry::decided(&outcome.result);
         let recorded = decision::record(lead.lead_id, input, outcome);
         let decision_id = recorded.decision_id;
         self.decisions.push(NewDecision {
@@ -149,12 +103,15 @@ impl Change {
 
     /// Asks a question about a lead that a rep has, and applies the answer to its rows. A refusal changes nothing and is
     /// not kept.
-    pub fn answer(&mut self, held: &mut Held, question: Question, rep_active: bool, cause: Option<Uuid>) -> DecisionOutcome {
-        let input = DecisionInput {
-            now_us: self.now.as_microsecond(),
-            lead: held.facts(rep_active),
-            question: Some(question),
-        };
+    pub fn answer(
+        &mut self,
+        held: &mut Held,
+        question: Question,
+        rep_active: bool,
+        cause: Option<Uuid>,
+    ) -> DecisionOutcome {
+        let input =
+            DecisionInput { now_us: self.now.as_microsecond(), lead: held.facts(rep_active), question: Some(question) };
         let outcome = decision::decide(&input);
         if outcome.is_refused() {
             return outcome;
@@ -206,15 +163,22 @@ impl Change {
     }
 
     /// Tells what happened: the next event of this lead, with its whole state.
-    pub fn tell(&mut self, held: &mut Held, assignment: Option<AssignmentProto>, happened: Happened) -> AssignmentEvent {
+    pub fn tell(
+        &mut self,
+        held: &mut Held,
+        assignment: Option<AssignmentProto>,
+        happened: Happened,
+    ) -> AssignmentEvent {
         let lead = &mut held.lead;
         lead.sequence += 1;
         held.touched = true;
         let snapshot = match happened {
             Happened::Erased(_) => None,
             _ => {
-                let mut snapshot = LeadSnapshot::decode(lead.snapshot.as_deref().unwrap_or_default()).unwrap_or_default();
+                let mut snapshot =
+                    LeadSnapshot::decode(lead.snapshot.as_deref().unwrap_or_default()).unwrap_or_default();
                 snapshot.stage = lead.stage.name().to_owned();
+                telemetry::hop(&snapshot, &happened, self.now);
                 Some(snapshot)
             }
         };
@@ -261,36 +225,10 @@ impl Change {
         store::assignment::update(connection, &self.moved).await?;
         store::assignment::insert(connection, &self.offers).await?;
         store::decision::insert(connection, &self.decisions).await?;
-        store::pool::insert_credits(connection, &self.credits, self.now).await?;
+        store::ledger::insert_credits(connection, &self.credits, self.now).await?;
         store::owner::put(connection, &self.owners, self.now).await?;
         Ok(())
     }
-}
-
-/// Locks leads with what belongs to them; unknown ones are left out.
-///
-/// # Errors
-/// As the database says.
-pub async fn hold(tx: &mut WriteTx, lead_ids: &[Uuid]) -> Result<Vec<Held>, PgError> {
-    let leads = store::lead::lock(tx.connection(), lead_ids).await?;
-    hold_locked(tx, leads).await
-}
-
-/// The same for leads whose locks are held.
-///
-/// # Errors
-/// As the database says.
-pub async fn hold_locked(tx: &mut WriteTx, leads: Vec<Lead>) -> Result<Vec<Held>, PgError> {
-    let assigned: Vec<Uuid> = leads.iter().filter(|lead| lead.state.is_assigned()).map(|lead| lead.lead_id).collect();
-    let mut current = store::assignment::active(tx.connection(), &assigned).await?;
-    let mut contacts = store::contact::load(tx.connection(), &leads).await?;
-    let held = |lead: Lead| Held {
-        current: current.remove(&lead.lead_id),
-        contact: contacts.remove(&lead.lead_id).unwrap_or_default(),
-        lead,
-        touched: false,
-    };
-    Ok(leads.into_iter().map(held).collect())
 }
 
 fn lead_state(number: i32) -> Option<LeadState> {

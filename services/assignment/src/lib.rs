@@ -10,9 +10,11 @@ pub mod change;
 pub mod domain;
 pub mod grpc;
 pub mod handler;
+pub mod held;
 pub mod planner;
 pub mod store;
 pub mod stream;
+mod telemetry;
 pub mod wire;
 
 use std::sync::Arc;

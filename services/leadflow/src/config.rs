@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use leadflow_ingest::IngestConfig;
 use leadflow_platform::config;
+use leadflow_platform::consumer::ConsumerConfig;
 use leadflow_platform::kafka::KafkaConfig;
 use leadflow_platform::pg::PgConfig;
 use leadflow_platform::telemetry::TelemetryConfig;
@@ -63,14 +64,10 @@ pub(crate) struct StatefulSection {
     /// Its own schema.
     #[garde(dive)]
     pub(crate) database: PgConfig,
-    /// Batches in flight at one time; partitions are pinned to lanes.
-    #[serde(default = "two_lanes")]
-    #[garde(range(min = 1, max = 64))]
-    pub(crate) lanes: usize,
-}
-
-const fn two_lanes() -> usize {
-    2
+    /// Lanes, batches, where to begin.
+    #[serde(default)]
+    #[garde(dive)]
+    pub(crate) consumer: ConsumerConfig,
 }
 
 /// Reads the file of `--config` and the environment.

@@ -13,8 +13,7 @@ use leadflow_platform::access::Access;
 use leadflow_platform::health::Health;
 use leadflow_platform::identity_key::IdentityKey;
 use leadflow_platform::kafka::KafkaConfig;
-use leadflow_platform::migrate::Migrations;
-use leadflow_platform::pg::{Database, FailureKind, PgConfig};
+use leadflow_platform::pg::{Database, PgConfig};
 use leadflow_platform::run::{DRAIN, Tasks};
 use leadflow_platform::server::{self, Limits, Listener};
 use leadflow_platform::telemetry::{self, Telemetry};
@@ -90,25 +89,19 @@ async fn require_topics(shared: &Shared, wanted: &[Topic]) -> anyhow::Result<()>
     }
 }
 
-/// The role's schema, migrated and made with this deployment's identity key; a database that is away is waited for.
-async fn open_database(
-    shared: &Shared,
-    config: &PgConfig,
-    schema: &'static str,
-    migrations: &Migrations,
-) -> anyhow::Result<Database> {
-    let database = loop {
-        match Database::connect(config, schema, schema).await {
-            Err(error) if error.kind == FailureKind::Transient => {
-                tracing::warn!("waiting for the database: {error}");
+/// A database that is away at the start is waited for.
+async fn wait_for_database(config: &PgConfig, schema: &'static str) -> anyhow::Result<()> {
+    loop {
+        let attempt = async { Database::connect(config, schema, schema).await?.now().await };
+        match attempt.await {
+            // A schema without tables answers too, with an error of its own: the role then migrates it.
+            Err(error) if error.is_disconnect() => {
+                tracing::warn!("waiting for the database of {schema}: {error}");
                 tokio::time::sleep(RETRY).await;
             }
-            other => break other?,
+            _ => return Ok(()),
         }
-    };
-    migrations.up(&database).await?;
-    database.check_identity_key(&shared.identity_key).await?;
-    Ok(database)
+    }
 }
 
 /// Between two looks for a broker or a database at the start.

@@ -9,10 +9,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use http::HeaderMap;
 use jiff::Timestamp;
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::Counter;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use crate::error::ApiError;
+use crate::telemetry::metrics;
 
 mod edit;
 mod file;
@@ -32,6 +35,7 @@ pub use text::{KeyText, KeyTextError};
 pub struct Access {
     path: Arc<PathBuf>,
     keys: Arc<RwLock<Arc<Keys>>>,
+    refused: Counter<u64>,
 }
 
 /// The keys of one version of the file, by their prefix: the prefix is no secret, the rest is compared in constant time.
@@ -53,7 +57,8 @@ impl Access {
     /// If it cannot be read or is not valid; at start that ends the process.
     pub fn load(path: &Path) -> anyhow::Result<Self> {
         let keys = Keys::new(&KeysFile::read(path)?)?;
-        Ok(Self { path: Arc::new(path.to_owned()), keys: Arc::new(RwLock::new(Arc::new(keys))) })
+        let keys = Arc::new(RwLock::new(Arc::new(keys)));
+        Ok(Self { path: Arc::new(path.to_owned()), keys, refused: metrics::ACCESS_REFUSED.counter() })
     }
 
     /// The grant of a key, if it is known, not expired and not revoked at `now`.
@@ -62,6 +67,10 @@ impl Access {
     /// `UNAUTHENTICATED` with reason `API_KEY_INVALID`, `API_KEY_EXPIRED` or `API_KEY_REVOKED`; the last two only to who
     /// holds the very key.
     pub fn authenticate(&self, presented: &str, now: Timestamp) -> Result<Arc<Grant>, ApiError> {
+        self.look_up(presented, now).inspect_err(|error| self.count(error))
+    }
+
+    fn look_up(&self, presented: &str, now: Timestamp) -> Result<Arc<Grant>, ApiError> {
         let invalid = || ApiError::unauthenticated("API_KEY_INVALID", "this key is not known");
         // A guess or a typing error fails here, before anything is looked up or hashed over.
         let text = KeyText::parse(presented).map_err(|_| invalid())?;
@@ -91,8 +100,8 @@ impl Access {
     /// As [`Access::from_headers`].
     pub fn from_authorization(&self, value: Option<&str>, now: Timestamp) -> Result<Arc<Grant>, ApiError> {
         let missing = || ApiError::unauthenticated("API_KEY_MISSING", "send a key: `Authorization: Bearer lf_...`");
-        let key = presented_key(value)?.ok_or_else(missing)?;
-        self.authenticate(&key, now)
+        let key = presented_key(value).and_then(|key| key.ok_or_else(missing));
+        self.authenticate(&key.inspect_err(|error| self.count(error))?, now)
     }
 
     /// For streams that outlive the look at their key: the same key as it stands now. Ask at least every ten seconds.
@@ -104,6 +113,10 @@ impl Access {
         let same_prefix = keys.by_prefix.get(&grant.prefix).map(Vec::as_slice).unwrap_or_default();
         let found = same_prefix.iter().find(|key| key.grant.sha256 == grant.sha256);
         found.ok_or_else(|| ApiError::unauthenticated("API_KEY_REVOKED", "this key was removed"))?.valid_at(now)
+    }
+
+    fn count(&self, error: &ApiError) {
+        self.refused.add(1, &[KeyValue::new("reason", error.reason)]);
     }
 
     fn current(&self) -> Arc<Keys> {

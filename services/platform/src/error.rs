@@ -18,7 +18,7 @@ pub const DOMAIN: &str = "leadflow";
 /// One field of the request that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldError {
-    /// JSON pointer into the body ("/events/3/email"), or a path of the protobuf message ("events[3].email").
+    /// JSON pointer into the body (`/events/3/email`), or a path of the protobuf message (`events[3].email`).
     pub pointer: String,
     /// What is wrong and what would be right; never the value.
     pub message: String,

@@ -7,6 +7,7 @@
 
 mod delivery;
 mod settings;
+mod warm;
 
 use std::time::Duration;
 
@@ -20,13 +21,12 @@ use crate::topics::Topic;
 use delivery::{Batch, Deliveries, Delivery};
 use settings::ingest_settings;
 pub(crate) use settings::outbox_settings;
+pub(crate) use warm::warm_up;
 
 /// A door waits this long for the acknowledgement, then says 503.
 pub const DEADLINE: Duration = Duration::from_secs(2);
 /// Largest key + value of a record; below the topics' `max.message.bytes` with room for headers and framing.
 pub const MAX_RECORD_BYTES: usize = 1000 * 1024;
-/// Longest wait for metadata before readiness.
-const METADATA_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// One record to be sent.
 #[derive(Clone, Debug)]
@@ -99,29 +99,18 @@ impl Producer {
         Ok(Self { producer, names: std::sync::Arc::new(Topic::ALL.map(|topic| kafka.topic_name(topic))) })
     }
 
-    /// Learns where the partitions of these topics are. A cold producer would make its first client wait almost a second.
+    /// Learns where the partitions of these topics are, and gets the producer id. A cold producer would make its first
+    /// client wait up to a second.
     ///
     /// # Errors
     /// [`ProducerError::Metadata`] if no broker answers or a topic does not exist.
     pub async fn warm_up(&self, topics: &[Topic]) -> Result<(), ProducerError> {
-        for topic in topics {
-            let (producer, name) = (self.producer.clone(), self.name(*topic).to_owned());
-            let failed = |reason: String| ProducerError::Metadata { topic: self.name(*topic).to_owned(), reason };
-            tokio::task::spawn_blocking(move || {
-                let metadata =
-                    producer.client().fetch_metadata(Some(&name), METADATA_TIMEOUT).map_err(|e| e.to_string())?;
-                let found = metadata.topics().iter().find(|topic| topic.name() == name);
-                match found.map(|topic| (topic.error(), topic.partitions().len())) {
-                    Some((None, 1..)) => Ok(()),
-                    Some((Some(error), _)) => Err(rdkafka::types::RDKafkaErrorCode::from(error).to_string()),
-                    _ => Err("has no partitions".to_owned()),
-                }
-            })
+        let producer = self.producer.clone();
+        let names: Vec<String> = topics.iter().map(|topic| self.name(*topic).to_owned()).collect();
+        tokio::task::spawn_blocking(move || warm_up(producer.client(), &names))
             .await
-            .unwrap_or_else(|error| Err(error.to_string()))
-            .map_err(failed)?;
-        }
-        Ok(())
+            .expect("asking for metadata does not panic")
+            .map_err(|cold| ProducerError::Metadata { topic: cold.topic, reason: cold.reason })
     }
 
     /// Sends one record and waits for the acknowledgement of all in-sync replicas.

@@ -65,6 +65,9 @@ create table model (
   body bytea not null,
   active boolean not null,
   published_at timestamptz not null,
+  -- How far persons of other models were noted for a recompute, in the order of their ids.
+  swept_to bigint not null default 0,
+  swept boolean not null default false,
   constraint model_pkey primary key (model_no)
 );
 create unique index model_active on model (active) where active;

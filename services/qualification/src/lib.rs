@@ -14,6 +14,8 @@ pub mod models;
 pub mod people;
 pub mod recompute;
 pub mod replay;
+pub mod role;
 pub mod store;
 pub mod wire;
 pub mod work;
+pub mod workers;

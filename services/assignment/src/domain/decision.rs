@@ -372,7 +372,8 @@ pub fn replay(input: Option<&[u8]>, outcome: &[u8]) -> Replay {
             if again.encode_to_vec() == outcome {
                 return Replay::Equal;
             }
-            let stored = DecisionOutcome::decode(outcome).map_or_else(|error| error.to_string(), |stored| stored.result);
+            let stored =
+                DecisionOutcome::decode(outcome).map_or_else(|error| error.to_string(), |stored| stored.result);
             Replay::Different(format!("stored {stored:?}, again {:?} {:?}", again.result, again.rep_id))
         }
     }

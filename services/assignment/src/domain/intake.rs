@@ -156,7 +156,9 @@ fn effect(known: Known, heard: &Heard) -> Result<Effect, &'static str> {
 /// A lead that was never placed waits as soon as it is mql, by whatever event we learn it. One that a rep handed back
 /// waits only if it is qualified anew, or asks: a snapshot may still say mql from before.
 fn wants_a_rep(known: Known, heard: &Heard) -> bool {
-    matches!(heard.fact, Fact::QualifiedByThreshold) || asks(heard) || (known.stage == Stage::Open && heard.stage == Some(Stage::Mql))
+    matches!(heard.fact, Fact::QualifiedByThreshold)
+        || asks(heard)
+        || (known.stage == Stage::Open && heard.stage == Some(Stage::Mql))
 }
 
 fn asks(heard: &Heard) -> bool {

@@ -66,7 +66,11 @@ fn what_an_event_means_depends_on_where_the_lead_stands() {
         (Closed, Stage::Erased, Erased, Stage::Erased, Err("erased")),
     ];
     for (state, stage, fact, said, expected) in table {
-        assert_eq!(effect_of(state, stage, fact.clone(), said), expected, "{state:?} {stage:?} hears {fact:?} {said:?}");
+        assert_eq!(
+            effect_of(state, stage, fact.clone(), said),
+            expected,
+            "{state:?} {stage:?} hears {fact:?} {said:?}"
+        );
     }
 }
 
@@ -89,7 +93,11 @@ fn a_lead_learned_late_with_a_hand_raise_goes_first() {
     event.has_hand_raise = true;
     assert_eq!(hear(known(LeadState::Idle, Stage::Open), &event).effect, Effect::Wait(Priority::HandRaise));
     event.fact = Fact::QualifiedByThreshold;
-    assert_eq!(hear(known(LeadState::Idle, Stage::Open), &event).effect, Effect::Wait(Priority::Qualified), "an old one");
+    assert_eq!(
+        hear(known(LeadState::Idle, Stage::Open), &event).effect,
+        Effect::Wait(Priority::Qualified),
+        "an old one"
+    );
 }
 
 #[test]

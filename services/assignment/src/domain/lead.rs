@@ -157,7 +157,10 @@ mod tests {
         for number in 1..7 {
             assert_eq!(AssignmentState::from_number(number).unwrap() as i16, number);
         }
-        assert_eq!((Stage::from_number(10), LeadState::from_number(5), AssignmentState::from_number(0)), (None, None, None));
+        assert_eq!(
+            (Stage::from_number(10), LeadState::from_number(5), AssignmentState::from_number(0)),
+            (None, None, None)
+        );
         assert_eq!(Stage::parse("SAL"), None);
     }
 }

@@ -111,7 +111,8 @@ impl Ledger {
             return None;
         }
         self.fold();
-        let present: Vec<&(String, i32)> = shares.iter().filter(|(member, _)| self.accounts.contains_key(member)).collect();
+        let present: Vec<&(String, i32)> =
+            shares.iter().filter(|(member, _)| self.accounts.contains_key(member)).collect();
         let weights: Vec<i64> = present.iter().map(|(_, weight)| i64::from(*weight)).collect();
         let given_back = share_out(MICRO, &weights);
         if given_back.iter().sum::<i128>() == MICRO {
@@ -135,13 +136,15 @@ impl Ledger {
     pub fn replace_members(&mut self, members: &BTreeMap<String, i32>) -> Option<Stretch> {
         let same_members = members.keys().eq(self.accounts.keys());
         let sharing = self.accounts.iter().filter(|(_, account)| account.stretch_weight > 0);
-        let same_weights = sharing.clone().all(|(rep_id, account)| members.get(rep_id) == Some(&account.stretch_weight));
+        let same_weights =
+            sharing.clone().all(|(rep_id, account)| members.get(rep_id) == Some(&account.stretch_weight));
         if same_members && same_weights {
             return None;
         }
         self.fold();
         let before = std::mem::take(&mut self.accounts);
-        self.accounts = members.keys().map(|rep_id| (rep_id.clone(), before.get(rep_id).copied().unwrap_or_default())).collect();
+        self.accounts =
+            members.keys().map(|rep_id| (rep_id.clone(), before.get(rep_id).copied().unwrap_or_default())).collect();
         let leavers = before.iter().filter(|(rep_id, _)| !members.contains_key(*rep_id));
         let (carried, credit) = leavers.fold((0_i128, 0_i128), |(carried, credit), (_, account)| {
             (carried + i128::from(account.carried_micro), credit + i128::from(account.credit_micro))
@@ -163,7 +166,9 @@ impl Ledger {
     pub fn entitled_micro(&self) -> BTreeMap<&str, i64> {
         let weights: Vec<i64> = self.accounts.values().map(|account| i64::from(account.stretch_weight)).collect();
         let entitled = share_out(i128::from(self.leads) * MICRO, &weights);
-        let of = |account: &Account, entitled| add_micro(account.carried_micro.saturating_add(account.credit_micro), entitled);
+        let of = |account: &Account, entitled| {
+            add_micro(account.carried_micro.saturating_add(account.credit_micro), entitled)
+        };
         let each = self.accounts.iter().zip(entitled);
         each.map(|((rep_id, account), entitled)| (rep_id.as_str(), of(account, entitled))).collect()
     }

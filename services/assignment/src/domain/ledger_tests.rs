@@ -151,7 +151,8 @@ fn a_credit_for_an_offer_of_an_earlier_stretch_uses_its_shares() {
     hand_out(&mut ledger, &[("ana", 1), ("cem", 4)]);
     let before: Vec<i64> = ["ana", "ben", "cem"].iter().map(|rep_id| owed(&ledger, rep_id)).collect();
     ledger.credit("ben", &shares).unwrap();
-    let moved: Vec<i64> = ["ana", "ben", "cem"].iter().zip(before).map(|(rep_id, b)| owed(&ledger, rep_id) - b).collect();
+    let moved: Vec<i64> =
+        ["ana", "ben", "cem"].iter().zip(before).map(|(rep_id, b)| owed(&ledger, rep_id) - b).collect();
     assert_eq!(moved, [-250_000, 250_000, 0]);
 }
 

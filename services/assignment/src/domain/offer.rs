@@ -6,8 +6,15 @@ use super::lead::{AssignmentState, LeadState, Stage};
 
 /// Reasons to give an offer back that are not the rep's choice: his offer is taken out of the shares. Any other reason
 /// counts as a lead received.
-pub const VALID_DECLINE_REASONS: [&str; 7] =
-    ["junk", "duplicate", "wrong_territory", "wrong_language", "wrong_product", "conflict_of_interest", "existing_customer"];
+pub const VALID_DECLINE_REASONS: [&str; 7] = [
+    "junk",
+    "duplicate",
+    "wrong_territory",
+    "wrong_language",
+    "wrong_product",
+    "conflict_of_interest",
+    "existing_customer",
+];
 
 /// The reason that nobody answered: the rep's hours ended before the time to answer was over.
 pub const SCHEDULE_ENDED: &str = "schedule_ended";
@@ -110,8 +117,13 @@ pub fn end(lead: &LeadFacts, end: &End) -> DecisionOutcome {
             ..passed_on(lead, current, "withdraw", AssignmentState::Withdrawn)
         },
         (current, false) => {
-            let closed =
-                DecisionOutcome { state: LeadState::Closed as i32, stage: end.stage, round: lead.round, reasons, ..DecisionOutcome::default() };
+            let closed = DecisionOutcome {
+                state: LeadState::Closed as i32,
+                stage: end.stage,
+                round: lead.round,
+                reasons,
+                ..DecisionOutcome::default()
+            };
             match current {
                 None => DecisionOutcome { result: "close".to_owned(), ..closed },
                 Some(current) if current.state == AssignmentState::Offered as i32 => DecisionOutcome {

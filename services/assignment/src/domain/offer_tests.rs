@@ -8,7 +8,14 @@ use super::*;
 const NOW: i64 = 1_000_000;
 
 fn lead(state: LeadState, stage: Stage, current: Option<Current>) -> LeadFacts {
-    LeadFacts { lead_id: vec![7; 16], state: state as i32, stage: stage as i32, round: 2, current, ..LeadFacts::default() }
+    LeadFacts {
+        lead_id: vec![7; 16],
+        state: state as i32,
+        stage: stage as i32,
+        round: 2,
+        current,
+        ..LeadFacts::default()
+    }
 }
 
 fn current(state: AssignmentState) -> Current {

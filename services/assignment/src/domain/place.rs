@@ -138,7 +138,8 @@ fn placed_with(
     all.sort_by(|a, b| a.rep_id.cmp(&b.rep_id));
     let mut reasons = vec![choice.reason];
     if lead.priority >= Priority::HandRaise as i32 {
-        reasons.push(ReasonLine { code: "hand_raise".to_owned(), text: "asked to talk: goes before others".to_owned() });
+        reasons
+            .push(ReasonLine { code: "hand_raise".to_owned(), text: "asked to talk: goes before others".to_owned() });
     }
     let common = DecisionOutcome {
         rep_id: choice.candidate.rep_id.clone(),

@@ -71,7 +71,10 @@ fn everybody_who_does_not_get_it_has_a_reason() {
         ]
     );
     assert_eq!(placed.outcome.respond_by_us, NOW + 10 * MINUTE);
-    assert_eq!(placed.outcome.reasons[0].text, "most urgent of 2 who may get it: owed 0.750 leads, weight 3 of 4, stretch 1");
+    assert_eq!(
+        placed.outcome.reasons[0].text,
+        "most urgent of 2 who may get it: owed 0.750 leads, weight 3 of 4, stretch 1"
+    );
     assert_eq!(placed.stretch.unwrap().members, [("free".to_owned(), 1), ("other".to_owned(), 3)]);
 }
 
@@ -180,8 +183,7 @@ fn a_long_day_replays() {
             let away = (number / 10) % 7 == n as i64;
             candidate.present_until_us = if away { 0 } else { NOW + 600 * MINUTE };
         }
-        let input =
-            DecisionInput { now_us: NOW + number, lead: lead(), question: Some(Question::Place(pool.clone())) };
+        let input = DecisionInput { now_us: NOW + number, lead: lead(), question: Some(Question::Place(pool.clone())) };
         let placed = place(&input.lead, &pool, input.now_us);
         let recorded = record(uuid::Uuid::from_u128(9), &input, &placed.outcome);
         assert_eq!(replay(Some(&recorded.input), &recorded.outcome), Replay::Equal);

@@ -104,7 +104,11 @@ impl Schedule {
     /// When the rep's day ends.
     #[must_use]
     pub fn day_ends(&self, now: Timestamp) -> Timestamp {
-        self.day(now).tomorrow().ok().and_then(|tomorrow| self.instant(tomorrow, 0, Edge::Start)).unwrap_or(Timestamp::MAX)
+        self.day(now)
+            .tomorrow()
+            .ok()
+            .and_then(|tomorrow| self.instant(tomorrow, 0, Edge::Start))
+            .unwrap_or(Timestamp::MAX)
     }
 
     /// How it stands at this moment.

@@ -103,7 +103,11 @@ fn no_opening_within_the_horizon() {
 fn back_holds_until_the_end_of_these_hours_or_of_the_next() {
     let schedule = berlin(office(), &[]);
     assert_eq!(schedule.end_of_shift(at("2026-11-24T10:00:00Z")), Some(at("2026-11-24T16:30:00Z")));
-    assert_eq!(schedule.end_of_shift(at("2026-11-24T07:50:00Z")), Some(at("2026-11-24T16:30:00Z")), "ten minutes early");
+    assert_eq!(
+        schedule.end_of_shift(at("2026-11-24T07:50:00Z")),
+        Some(at("2026-11-24T16:30:00Z")),
+        "ten minutes early"
+    );
     assert_eq!(berlin(Vec::new(), &[]).end_of_shift(at("2026-11-24T10:00:00Z")), None);
 }
 

@@ -22,11 +22,12 @@ use uuid::Uuid;
 
 use super::check::Check;
 use super::{Desk, pool};
-use crate::change::{self, Change};
+use crate::change::Change;
 use crate::domain::decision::{End, Question};
 use crate::domain::lead::AssignmentState;
 use crate::domain::offer::DEACTIVATED;
 use crate::domain::schedule::{Hours, Opening, Schedule};
+use crate::held;
 use crate::store;
 use crate::store::rep::Rep;
 use crate::wire;
@@ -80,7 +81,10 @@ impl AssignmentAdminService for Admin {
         Ok(Response::new(DeactivateRepResponse { rep: Some(self.desk.deactivate(&rep_id).await?) }))
     }
 
-    async fn set_presence(&self, request: Request<SetPresenceRequest>) -> Result<Response<SetPresenceResponse>, Status> {
+    async fn set_presence(
+        &self,
+        request: Request<SetPresenceRequest>,
+    ) -> Result<Response<SetPresenceResponse>, Status> {
         let grant = grant(&request)?;
         let request = request.into_inner();
         may_set_presence(&grant, &request.rep_id)?;
@@ -151,7 +155,7 @@ impl Desk {
 
     async fn withdraw(&self, rep_id: &str, lead_ids: &[Uuid]) -> Result<(), ApiError> {
         let mut tx = self.database.write_tx("withdraw").await?;
-        let mut held = change::hold(&mut tx, lead_ids).await?;
+        let mut held = held::hold(&mut tx, lead_ids).await?;
         let mut change = Change::new(tx.now(), self.incarnation);
         for held in &mut held {
             // He may have declined meanwhile, and somebody else have been asked.

@@ -21,21 +21,31 @@ impl Check {
     /// The id of a rep or pool.
     pub(super) fn id(&mut self, field: &str, id: &str) {
         let right = (1..=64).contains(&id.len())
-            && id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'.' || byte == b'-');
+            && id
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'.' || byte == b'-');
         self.that(right, field, "takes 1 to 64 lower-case letters, digits, dots and dashes");
     }
 
     /// A line of text that people read.
     pub(super) fn text(&mut self, field: &str, text: &str, at_least: usize) {
         let right = (at_least..=200).contains(&text.chars().count()) && !text.chars().any(char::is_control);
-        self.that(right, field, if at_least == 0 { "takes up to 200 printable characters" } else { "takes 1 to 200 printable characters" });
+        self.that(
+            right,
+            field,
+            if at_least == 0 { "takes up to 200 printable characters" } else { "takes 1 to 200 printable characters" },
+        );
     }
 
     /// A word that programs compare. Free text could hold personal data, which erasure would not find.
     pub(super) fn code(&mut self, field: &str, code: &str) {
         let right = (1..=64).contains(&code.len())
             && code.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
-        self.that(right, field, "takes a code of 1 to 64 lower-case letters, digits and underscores; notes belong into the CRM");
+        self.that(
+            right,
+            field,
+            "takes a code of 1 to 64 lower-case letters, digits and underscores; notes belong into the CRM",
+        );
     }
 
     /// A record of another system.
@@ -84,7 +94,10 @@ mod tests {
         }
         assert!(wrong(|check| check.code("reason", "no_budget")).is_empty());
         let none = ExternalId::default();
-        assert_eq!(wrong(|check| check.external_id("external_id", &none)), ["external_id.system", "external_id.type", "external_id.id"]);
+        assert_eq!(
+            wrong(|check| check.external_id("external_id", &none)),
+            ["external_id.system", "external_id.type", "external_id.id"]
+        );
         assert_eq!(wrong(|check| check.text("name", "a\nb", 0)), ["name"]);
         assert_eq!(wrong(|check| check.text("name", "", 1)), ["name"]);
         assert!(wrong(|check| check.text("name", "", 0)).is_empty());

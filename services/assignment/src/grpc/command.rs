@@ -13,10 +13,11 @@ use prost::Message as _;
 use uuid::Uuid;
 
 use super::{Desk, refusal};
-use crate::change::{self, Change, Held};
+use crate::change::Change;
 use crate::domain::decision::{ByRep, Question};
 use crate::domain::lead::{AssignmentState, Stage};
 use crate::domain::offer;
+use crate::held::{self, Held};
 use crate::store;
 use crate::wire::contact;
 use crate::wire::event::{self, Happened};
@@ -91,7 +92,7 @@ impl Desk {
 
     /// The lead, locked, if the rep has or had it and it did not move on.
     async fn hold(&self, tx: &mut WriteTx, order: &Order) -> Result<Held, ApiError> {
-        let held = change::hold(tx, &[order.lead_id]).await?.pop();
+        let held = held::hold(tx, &[order.lead_id]).await?.pop();
         let held = held.filter(|held| held.lead.stage != Stage::Erased).ok_or_else(|| ApiError::not_found("lead"))?;
         if !store::assignment::was_ever_with(tx.connection(), order.lead_id, &order.rep_id).await? {
             return Err(ApiError::not_found("lead"));
@@ -115,7 +116,11 @@ impl Desk {
         order: &Order,
         command: Command,
     ) -> Result<LinkExternalRecordResponse, ApiError> {
-        let by = |reason: String, stage: Stage| ByRep { rep_id: order.rep_id.clone(), reason, stage: i32::from(stage as i16) };
+        let by = |reason: String, stage: Stage| ByRep {
+            rep_id: order.rep_id.clone(),
+            reason,
+            stage: i32::from(stage as i16),
+        };
         let event = match command {
             Command::Accept => {
                 // After the lead's lock, as everywhere. A rep who was deactivated takes nothing.

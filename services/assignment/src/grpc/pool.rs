@@ -9,7 +9,8 @@ use pbjson_types::Duration as DurationProto;
 use super::Desk;
 use super::check::Check;
 use crate::store;
-use crate::store::pool::{Member, Pool, Shown};
+use crate::store::ledger::Member;
+use crate::store::pool::{Pool, Shown};
 
 /// Between rounds, unless told.
 const ROUND_PAUSE_MS: i64 = 60_000;
@@ -33,7 +34,11 @@ pub(super) async fn put(desk: &Desk, proto: PoolProto) -> Result<PoolProto, ApiE
     check.done()?;
     for other in store::pool::list(tx.connection()).await?.iter().filter(|other| other.pool_id != wanted.pool_id) {
         if wanted.is_default && other.is_default {
-            return Err(taken("pool.is_default", "another pool is the default; take it from that one first", &other.pool_id));
+            return Err(taken(
+                "pool.is_default",
+                "another pool is the default; take it from that one first",
+                &other.pool_id,
+            ));
         }
         if !wanted.product_line.is_empty() && wanted.product_line == other.product_line {
             return Err(taken("pool.product_line", "another pool has this product line", &other.pool_id));
@@ -41,13 +46,13 @@ pub(super) async fn put(desk: &Desk, proto: PoolProto) -> Result<PoolProto, ApiE
     }
     store::pool::put(tx.connection(), &wanted).await?;
     let pool = store::pool::lock(tx.connection(), &wanted.pool_id).await?.ok_or_else(|| ApiError::not_found("pool"))?;
-    let before = store::pool::members(tx.connection(), &pool.pool_id).await?;
-    let mut ledger = store::pool::ledger(&pool, &before);
+    let before = store::ledger::members(tx.connection(), &pool.pool_id).await?;
+    let mut ledger = store::ledger::of(&pool, &before);
     let stretch = ledger.replace_members(&members);
-    store::pool::put_members(tx.connection(), &pool.pool_id, &members).await?;
+    store::ledger::put_members(tx.connection(), &pool.pool_id, &members).await?;
     let empty = crate::domain::ledger::Ledger::default();
-    store::pool::save_ledger(tx.connection(), &pool.pool_id, &empty, &ledger, pool.wake_at, now).await?;
-    store::pool::insert_stretches(tx.connection(), &pool.pool_id, stretch.as_slice(), now).await?;
+    store::ledger::save(tx.connection(), &pool.pool_id, &empty, &ledger, pool.wake_at, now).await?;
+    store::ledger::insert_stretches(tx.connection(), &pool.pool_id, stretch.as_slice(), now).await?;
     let shown = store::pool::shown(tx.connection(), Some(&pool.pool_id)).await?.pop();
     tx.commit().await?;
     desk.planner.wake_all();
@@ -77,7 +82,11 @@ fn read(proto: &PoolProto) -> Result<(Pool, BTreeMap<String, i32>), ApiError> {
     check.text("pool.product_line", &proto.product_line, 0);
     let offer_timeout_ms = proto.offer_timeout.as_ref().map_or(Some(0), millis);
     let right = offer_timeout_ms.is_some_and(|ms| ms == 0 || (1000..=LONGEST_MS).contains(&ms));
-    check.that(right, "pool.offer_timeout", "takes 1 s to 7 days; zero or absent: no offers, leads are assigned at once");
+    check.that(
+        right,
+        "pool.offer_timeout",
+        "takes 1 s to 7 days; zero or absent: no offers, leads are assigned at once",
+    );
     let round_pause_ms = proto.round_pause.as_ref().map_or(Some(ROUND_PAUSE_MS), millis);
     let right = round_pause_ms.is_some_and(|ms| (1000..=LONGEST_MS).contains(&ms));
     check.that(right, "pool.round_pause", "takes 1 s to 7 days; absent: 60 s");
@@ -117,7 +126,7 @@ fn from_millis(millis: i64) -> DurationProto {
 
 fn to_proto(shown: Shown) -> PoolProto {
     let Shown { pool, members, waiting } = shown;
-    let ledger = store::pool::ledger(&pool, &members);
+    let ledger = store::ledger::of(&pool, &members);
     let entitled = ledger.entitled_micro();
     let member = |member: &Member| PoolMember {
         rep_id: member.rep_id.clone(),

@@ -34,10 +34,20 @@ impl Reps {
 }
 
 /// The order of a request whose guard stands apart. `rest` is the request without its guard.
-fn order(grant: &Grant, lead_id: &str, guard: Option<&Guard>, method: &str, rest: &impl Message) -> Result<Order, ApiError> {
+fn order(
+    grant: &Grant,
+    lead_id: &str,
+    guard: Option<&Guard>,
+    method: &str,
+    rest: &impl Message,
+) -> Result<Order, ApiError> {
     let guard = guard.ok_or_else(|| ApiError::invalid("guard", "is needed: request_id and rep_id"))?;
     let mut check = Check::default();
-    check.that(!guard.request_id.is_empty(), "guard.request_id", "is needed: one key per command, the same when it is sent again");
+    check.that(
+        !guard.request_id.is_empty(),
+        "guard.request_id",
+        "is needed: one key per command, the same when it is sent again",
+    );
     check.id("guard.rep_id", &guard.rep_id);
     check.that(guard.if_sequence >= 0, "guard.if_sequence", "takes the sequence you have seen, or 0 for any");
     check.done()?;
@@ -63,7 +73,11 @@ fn outcome(outcome: Outcome) -> Result<Command, ApiError> {
     if matches!(stage, Stage::Recycled | Stage::Lost) || !outcome.reason.is_empty() {
         check.code("outcome.reason", &outcome.reason);
     }
-    check.that(outcome.value_minor_units >= 0, "outcome.value_minor_units", "takes 0 or more, in the currency's smallest unit");
+    check.that(
+        outcome.value_minor_units >= 0,
+        "outcome.value_minor_units",
+        "takes 0 or more, in the currency's smallest unit",
+    );
     let currency = outcome.currency_code.as_bytes();
     let is_code = currency.len() == 3 && currency.iter().all(u8::is_ascii_uppercase);
     let right = is_code || (currency.is_empty() && outcome.value_minor_units == 0);
@@ -83,7 +97,10 @@ impl RepService for Reps {
         Ok(Response::new(AcceptLeadResponse { event: reply.event }))
     }
 
-    async fn decline_lead(&self, request: Request<DeclineLeadRequest>) -> Result<Response<DeclineLeadResponse>, Status> {
+    async fn decline_lead(
+        &self,
+        request: Request<DeclineLeadRequest>,
+    ) -> Result<Response<DeclineLeadResponse>, Status> {
         let grant = grant(&request)?;
         let mut request = request.into_inner();
         let guard = request.guard.take();
@@ -95,7 +112,10 @@ impl RepService for Reps {
         Ok(Response::new(DeclineLeadResponse { event: reply.event }))
     }
 
-    async fn record_touch(&self, request: Request<RecordTouchRequest>) -> Result<Response<RecordTouchResponse>, Status> {
+    async fn record_touch(
+        &self,
+        request: Request<RecordTouchRequest>,
+    ) -> Result<Response<RecordTouchResponse>, Status> {
         let grant = grant(&request)?;
         let mut request = request.into_inner();
         let guard = request.guard.take();

@@ -15,11 +15,12 @@ use prost::Message as _;
 use uuid::Uuid;
 
 use super::unheard;
-use crate::change::{Change, Held};
+use crate::change::Change;
 use crate::domain::decision::{End, Question};
 use crate::domain::intake::{self, Effect, Heard, Known, Verdict};
 use crate::domain::lead::{AssignmentState, LeadState, Priority, Stage};
 use crate::domain::routing::{self, Route};
+use crate::held::Held;
 use crate::store;
 use crate::store::contact::NewContact;
 use crate::wire::event::Happened;
@@ -161,7 +162,13 @@ impl<'a> Fold<'a> {
     fn keep(&mut self, held: &mut Held, news: &LeadNews) {
         let Some(Whole { snapshot, contact, person_uid, account_domain, product_line }) = &news.whole else { return };
         let mut snapshot = snapshot.clone();
-        snapshot.external_ids = held.lead.snapshot.as_deref().and_then(|bytes| LeadSnapshot::decode(bytes).ok()).unwrap_or_default().external_ids;
+        snapshot.external_ids = held
+            .lead
+            .snapshot
+            .as_deref()
+            .and_then(|bytes| LeadSnapshot::decode(bytes).ok())
+            .unwrap_or_default()
+            .external_ids;
         let lead = &mut held.lead;
         lead.snapshot = Some(snapshot.encode_to_vec());
         lead.test = news.test;

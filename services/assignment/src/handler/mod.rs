@@ -17,7 +17,7 @@ use prost::Message as _;
 use uuid::Uuid;
 
 use self::fold::Fold;
-use crate::change;
+use crate::held;
 use crate::planner::PlannerHandle;
 use crate::planner::page::{self, Look};
 use crate::store;
@@ -65,7 +65,7 @@ impl Handler for Intake {
     ) -> Result<BatchResult, HandlerError> {
         let lead_ids: BTreeSet<Uuid> = batch.iter().map(|arrived| arrived.event.lead_id).collect();
         let lead_ids: Vec<Uuid> = lead_ids.into_iter().collect();
-        let held = change::hold(tx, &lead_ids).await?;
+        let held = held::hold(tx, &lead_ids).await?;
         let routes = store::pool::routes(tx.connection()).await?;
         let mut fold = Fold::new(tx.now(), self.incarnation, &self.identity_key, &routes, held);
         let outcomes: Vec<Outcome> = batch.iter().map(|arrived| fold.take(arrived)).collect();
@@ -92,6 +92,6 @@ impl Handler for Intake {
 }
 
 /// A lead that nobody here has heard of is held without a lock: its partition is ours alone.
-fn unheard(lead_id: Uuid) -> change::Held {
-    change::Held { lead: Lead::unheard(lead_id), current: None, contact: Default::default(), touched: false }
+fn unheard(lead_id: Uuid) -> held::Held {
+    held::Held { lead: Lead::unheard(lead_id), current: None, contact: Default::default(), touched: false }
 }

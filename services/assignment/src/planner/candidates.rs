@@ -10,7 +10,8 @@ use crate::domain::decision::{Candidate, NO_END, Place};
 use crate::domain::eligibility;
 use crate::domain::ledger::Ledger;
 use crate::domain::schedule::Opening;
-use crate::store::pool::{Member, Pool};
+use crate::store::ledger::Member;
+use crate::store::pool::Pool;
 use crate::store::rep::Rep;
 use crate::wire;
 
@@ -33,7 +34,8 @@ impl Candidates {
     /// `reps` are locked: members of the pool and owners of leads.
     #[must_use]
     pub fn new(members: &[Member], reps: Vec<Rep>, now: Timestamp) -> Self {
-        let weights: BTreeMap<&str, i32> = members.iter().map(|member| (member.rep_id.as_str(), member.weight)).collect();
+        let weights: BTreeMap<&str, i32> =
+            members.iter().map(|member| (member.rep_id.as_str(), member.weight)).collect();
         let standing = |rep: Rep| {
             let weight = weights.get(rep.rep_id.as_str()).copied().unwrap_or(0);
             (rep.rep_id.clone(), Standing::of(rep, weight, now))
@@ -118,7 +120,10 @@ impl Standing {
     fn of(rep: Rep, weight: i32, now: Timestamp) -> Self {
         let schedule = wire::rep::schedule(&rep.time_zone, &rep.schedule, &rep.holidays);
         if schedule.is_none() {
-            tracing::error!(rep.id = rep.rep_id, "the schedule cannot be read: the rep gets nothing; put the rep again");
+            tracing::error!(
+                rep.id = rep.rep_id,
+                "the schedule cannot be read: the rep gets nothing; put the rep again"
+            );
         }
         let (open_until_us, opens_at_us) = match schedule.as_ref().map(|schedule| schedule.opening(now)) {
             Some(Opening::Always) => (NO_END, 0),
@@ -146,6 +151,7 @@ impl Standing {
     }
 
     fn day(&self, now: Timestamp) -> Option<jiff::civil::Date> {
-        wire::rep::schedule(&self.rep.time_zone, &self.rep.schedule, &self.rep.holidays).map(|schedule| schedule.day(now))
+        wire::rep::schedule(&self.rep.time_zone, &self.rep.schedule, &self.rep.holidays)
+            .map(|schedule| schedule.day(now))
     }
 }

@@ -18,9 +18,10 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::PlannerHandle;
-use crate::change::{Change, Held, hold_locked};
+use crate::change::Change;
 use crate::domain::decision::{Expire, Question};
 use crate::domain::lead::AssignmentState;
+use crate::held::{Held, hold_locked};
 use crate::store;
 use crate::store::lead::Lead;
 use crate::wire::event::{self, Happened};
@@ -71,7 +72,7 @@ impl Expiry {
             }
             Err(error) => Err(error),
             Ok(expired) if expired == PAGE => Ok(Next::AtOnce),
-            Ok(_) => Ok(match store::lead::next_expiry(self.database.pool()).await? {
+            Ok(_) => Ok(match store::queue::next_expiry(self.database.pool()).await? {
                 Some(pause) => Next::Within(pause),
                 None => Next::Rest,
             }),
@@ -81,7 +82,7 @@ impl Expiry {
     async fn expire_page(&self, limit: i64) -> Result<i64, PgError> {
         let mut tx = self.database.write_tx("expire").await?;
         let now = tx.now();
-        let leads = store::lead::lock_expired(tx.connection(), now, limit).await?;
+        let leads = store::queue::lock_expired(tx.connection(), now, limit).await?;
         if leads.is_empty() {
             return Ok(0);
         }
@@ -115,7 +116,7 @@ impl Expiry {
     async fn push_back(&self, cause: &PgError) -> Result<(), PgError> {
         let mut tx = self.database.write_tx("expire_push_back").await?;
         let now = tx.now();
-        let leads = store::lead::lock_expired(tx.connection(), now, 1).await?;
+        let leads = store::queue::lock_expired(tx.connection(), now, 1).await?;
         for mut lead in leads {
             lead.timer_attempt += 1;
             lead.wake_at = now.checked_add(PUSH_BACK).ok();

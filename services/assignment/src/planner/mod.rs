@@ -91,7 +91,13 @@ enum Planned {
 impl Planner {
     /// Woken through `handle`; wakes `publisher` after each commit.
     #[must_use]
-    pub fn new(database: &Database, incarnation: i32, publisher: PublisherHandle, handle: PlannerHandle, tasks: &Tasks) -> Self {
+    pub fn new(
+        database: &Database,
+        incarnation: i32,
+        publisher: PublisherHandle,
+        handle: PlannerHandle,
+        tasks: &Tasks,
+    ) -> Self {
         let (stop, progress) = (tasks.stop_token(), Arc::default());
         Self { database: database.clone(), incarnation, publisher, handle, stop, progress }
     }
@@ -157,7 +163,7 @@ impl Planner {
             let Some(pool) = store::pool::try_lock(tx.connection(), pool_id).await? else {
                 return Ok(Planned::Busy);
             };
-            let adopted = store::lead::adopt(tx.connection(), pool_id, PAGE as i64).await?;
+            let adopted = store::queue::adopt(tx.connection(), pool_id, PAGE as i64).await?;
             let page = page::plan(&mut tx, pool, self.incarnation, look, PAGE).await?;
             outbox::append(&mut tx, &page.change.outbox).await?;
             tx.commit().await?;

@@ -11,16 +11,18 @@ use leadflow_proto::assignment::v1::{Assignment as AssignmentProto, AssignmentSt
 use uuid::Uuid;
 
 use super::candidates::Candidates;
-use crate::change::{Change, Held, hold_locked};
+use crate::change::Change;
 use crate::domain::decision::{DecisionInput, DecisionOutcome, Question};
 use crate::domain::lead::{AssignmentState, LeadState, Stage};
 use crate::domain::ledger::{Ledger, Stretch};
 use crate::domain::place::{self, Placed};
+use crate::held::{Held, hold_locked};
 use crate::store;
 use crate::store::assignment::Assignment;
-use crate::store::lead::QueuePlace;
+use crate::store::ledger::Member;
 use crate::store::owner::{OwnedKind, OwnerKey};
-use crate::store::pool::{Member, Pool};
+use crate::store::pool::Pool;
+use crate::store::queue::QueuePlace;
 use crate::wire::event::{self, Happened};
 
 /// Which leads of the queue.
@@ -59,18 +61,12 @@ struct Planning {
 ///
 /// # Errors
 /// As the database says.
-pub async fn plan(
-    tx: &mut WriteTx,
-    pool: Pool,
-    incarnation: i32,
-    look: Look,
-    limit: usize,
-) -> Result<Page, PgError> {
+pub async fn plan(tx: &mut WriteTx, pool: Pool, incarnation: i32, look: Look, limit: usize) -> Result<Page, PgError> {
     let now = tx.now();
     let rows = i64::try_from(limit).unwrap_or(i64::MAX);
     let leads = match look {
-        Look::Queue(after) => store::lead::lock_waiting(tx.connection(), &pool.pool_id, now, after, rows).await?,
-        Look::NotNoted => store::lead::lock_not_noted(tx.connection(), &pool.pool_id, rows).await?,
+        Look::Queue(after) => store::queue::lock_waiting(tx.connection(), &pool.pool_id, now, after, rows).await?,
+        Look::NotNoted => store::queue::lock_not_noted(tx.connection(), &pool.pool_id, rows).await?,
     };
     let full = leads.len() == limit;
     let last = leads.last().and_then(|lead| {
@@ -78,7 +74,7 @@ pub async fn plan(
     });
     let mut held = hold_locked(tx, leads).await?;
     let mut planning = Planning::begin(tx, pool, incarnation, &held).await?;
-    let before = store::pool::ledger(&planning.pool, &planning.members);
+    let before = store::ledger::of(&planning.pool, &planning.members);
     let capacity_returned = look == Look::NotNoted && planning.candidates.any_member_can(now);
     // Leads that were not looked at are in no order: when somebody can get one, the queue decides which.
     let placed = if capacity_returned { 0 } else { planning.place_all(&mut held, now) };
@@ -97,10 +93,10 @@ pub async fn plan(
 impl Planning {
     async fn begin(tx: &mut WriteTx, pool: Pool, incarnation: i32, held: &[Held]) -> Result<Self, PgError> {
         let now = tx.now();
-        let members = store::pool::members(tx.connection(), &pool.pool_id).await?;
-        let mut ledger = store::pool::ledger(&pool, &members);
+        let members = store::ledger::members(tx.connection(), &pool.pool_id).await?;
+        let mut ledger = store::ledger::of(&pool, &members);
         let mut stretches = Vec::new();
-        for credit in store::pool::take_credits(tx.connection(), &pool.pool_id, now).await? {
+        for credit in store::ledger::take_credits(tx.connection(), &pool.pool_id, now).await? {
             stretches.extend(ledger.credit(&credit.rep_id, &credit.shares));
         }
         let keys: Vec<OwnerKey> =
@@ -214,7 +210,8 @@ impl Planning {
             text: line.text.clone(),
             ..Reason::default()
         };
-        let state = if assignment.state == AssignmentState::Offered { StateProto::Offered } else { StateProto::Accepted };
+        let state =
+            if assignment.state == AssignmentState::Offered { StateProto::Offered } else { StateProto::Accepted };
         AssignmentProto {
             assignment_id: assignment.assignment_id.to_string(),
             state: i32::from(state),
@@ -235,9 +232,9 @@ impl Planning {
         let now = tx.now();
         store::rep::save_counts(tx.connection(), &self.candidates.changed()).await?;
         self.change.write(tx, held).await?;
-        store::pool::insert_stretches(tx.connection(), &self.pool.pool_id, &self.stretches, now).await?;
+        store::ledger::insert_stretches(tx.connection(), &self.pool.pool_id, &self.stretches, now).await?;
         let opens_at = self.candidates.opens_at(now);
-        store::pool::save_ledger(tx.connection(), &self.pool.pool_id, before, &self.ledger, opens_at, now).await?;
+        store::ledger::save(tx.connection(), &self.pool.pool_id, before, &self.ledger, opens_at, now).await?;
         Ok(())
     }
 }

@@ -65,10 +65,7 @@ fn from_row(row: &PgRow) -> Result<Assignment, sqlx::Error> {
 ///
 /// # Errors
 /// As the database says.
-pub async fn active(
-    connection: &mut PgConnection,
-    lead_ids: &[Uuid],
-) -> Result<HashMap<Uuid, Assignment>, PgError> {
+pub async fn active(connection: &mut PgConnection, lead_ids: &[Uuid]) -> Result<HashMap<Uuid, Assignment>, PgError> {
     if lead_ids.is_empty() {
         return Ok(HashMap::new());
     }

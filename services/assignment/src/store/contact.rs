@@ -73,9 +73,6 @@ pub async fn append(connection: &mut PgConnection, new: &[NewContact], now: Time
 pub async fn erase(connection: &mut PgConnection, lead_ids: &[Uuid]) -> Result<(), PgError> {
     sqlx::query("delete from lead_contact where lead_id = any($1)").bind(lead_ids).execute(&mut *connection).await?;
     sqlx::query("delete from external_record where lead_id = any($1)").bind(lead_ids).execute(&mut *connection).await?;
-    sqlx::query("update decision set input = null where lead_id = any($1)")
-        .bind(lead_ids)
-        .execute(connection)
-        .await?;
+    sqlx::query("update decision set input = null where lead_id = any($1)").bind(lead_ids).execute(connection).await?;
     Ok(())
 }

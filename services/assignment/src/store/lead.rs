@@ -1,14 +1,12 @@
 //! Table `lead`: the root that intake, planner, timers and commands lock.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use leadflow_platform::pg::PgError;
 use sqlx::postgres::PgRow;
-use sqlx::{AssertSqlSafe, PgConnection, PgPool, Row as _};
+use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 use uuid::Uuid;
 
-use super::{from_sql_option, to_sql, to_sql_option, unreadable};
+use super::{from_sql_option, to_sql_option, unreadable};
 use crate::domain::lead::{LeadState, Stage};
 
 /// One lead.
@@ -100,11 +98,11 @@ impl Lead {
     }
 }
 
-const COLUMNS: &str = "lead_id, incarnation, last_sequence, sequence, state, stage, pool_id, priority, waiting_since, \
+pub(super) const COLUMNS: &str = "lead_id, incarnation, last_sequence, sequence, state, stage, pool_id, priority, waiting_since, \
      noted, round, asked, wake_at, timer_attempt, product_line, person_uid, person_key, account_key, test, contact_no, \
      snapshot, last_event, cause_event_id, trace, erased_at";
 
-fn from_row(row: &PgRow) -> Result<Lead, sqlx::Error> {
+pub(super) fn from_row(row: &PgRow) -> Result<Lead, sqlx::Error> {
     let asked: String = row.try_get("asked")?;
     Ok(Lead {
         lead_id: row.try_get("lead_id")?,
@@ -135,17 +133,6 @@ fn from_row(row: &PgRow) -> Result<Lead, sqlx::Error> {
     })
 }
 
-/// Where a pass over a pool's queue stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct QueuePlace {
-    /// `Priority`.
-    pub priority: i16,
-    /// Of the last one looked at.
-    pub waiting_since: Timestamp,
-    /// Of the last one looked at.
-    pub lead_id: Uuid,
-}
-
 /// Locks these leads in the order of their ids, waiting for whoever has them; unknown ones are left out.
 ///
 /// # Errors
@@ -164,91 +151,6 @@ pub async fn load(connection: &mut PgConnection, lead_id: Uuid) -> Result<Option
     let sql = format!("select {COLUMNS} from lead where lead_id = $1");
     let row = sqlx::query(AssertSqlSafe(sql)).bind(lead_id).fetch_optional(connection).await?;
     Ok(row.as_ref().map(from_row).transpose()?)
-}
-
-/// Locks the first `limit` leads that wait in a pool, behind `after`, and are not pausing. Never waits: a lead that
-/// somebody else holds is left out, and whoever holds it wakes the planner when he is done.
-///
-/// # Errors
-/// As the database says.
-pub async fn lock_waiting(
-    connection: &mut PgConnection,
-    pool_id: &str,
-    now: Timestamp,
-    after: Option<QueuePlace>,
-    limit: i64,
-) -> Result<Vec<Lead>, PgError> {
-    let sql = format!(
-        "select {COLUMNS} from lead where state = 1 and pool_id = $1 and lead_id in (
-             select lead_id from lead
-             where state = 1 and pool_id = $1 and (wake_at is null or wake_at <= $2)
-               and ($3::smallint is null or priority < $3 or (priority = $3 and (waiting_since, lead_id) > ($4, $5)))
-             order by priority desc, waiting_since, lead_id limit $6)
-         order by lead_id for no key update skip locked"
-    );
-    let rows = sqlx::query(AssertSqlSafe(sql))
-        .bind(pool_id)
-        .bind(to_sql(now))
-        .bind(after.map(|place| place.priority))
-        .bind(to_sql_option(after.map(|place| place.waiting_since)))
-        .bind(after.map(|place| place.lead_id))
-        .bind(limit)
-        .fetch_all(connection)
-        .await?;
-    let mut leads: Vec<Lead> = rows.iter().map(from_row).collect::<Result<_, _>>()?;
-    leads.sort_by_key(|lead| (std::cmp::Reverse(lead.priority), lead.waiting_since, lead.lead_id));
-    Ok(leads)
-}
-
-/// Locks up to `limit` waiting leads of a pool of which no decision says why they wait. Never waits.
-///
-/// # Errors
-/// As the database says.
-pub async fn lock_not_noted(connection: &mut PgConnection, pool_id: &str, limit: i64) -> Result<Vec<Lead>, PgError> {
-    let sql = format!(
-        "select {COLUMNS} from lead where state = 1 and not noted and pool_id = $1 and lead_id in (
-             select lead_id from lead where state = 1 and not noted and pool_id = $1 limit $2)
-         order by lead_id for no key update skip locked"
-    );
-    let rows = sqlx::query(AssertSqlSafe(sql)).bind(pool_id).bind(limit).fetch_all(connection).await?;
-    Ok(rows.iter().map(from_row).collect::<Result<_, _>>()?)
-}
-
-/// Locks up to `limit` leads whose offer is over. Never waits.
-///
-/// # Errors
-/// As the database says.
-pub async fn lock_expired(connection: &mut PgConnection, now: Timestamp, limit: i64) -> Result<Vec<Lead>, PgError> {
-    let sql = format!(
-        "select {COLUMNS} from lead where state = 2 and wake_at <= $1 and lead_id in (
-             select lead_id from lead where state = 2 and wake_at <= $1 order by wake_at limit $2)
-         order by lead_id for no key update skip locked"
-    );
-    let rows = sqlx::query(AssertSqlSafe(sql)).bind(to_sql(now)).bind(limit).fetch_all(connection).await?;
-    Ok(rows.iter().map(from_row).collect::<Result<_, _>>()?)
-}
-
-/// Gives a pool the waiting leads that no pool wanted before: those of its product line, and as the default those of lines
-/// that no pool takes. Never waits. Returns how many.
-///
-/// # Errors
-/// As the database says.
-pub async fn adopt(connection: &mut PgConnection, pool_id: &str, limit: i64) -> Result<u64, PgError> {
-    let done = sqlx::query(
-        "with orphan as (
-             select l.lead_id from lead l, pool p
-             where l.state = 1 and l.pool_id is null and p.pool_id = $1
-               and ((p.product_line <> '' and l.product_line = p.product_line)
-                    or (p.is_default and not exists (
-                            select from pool o where o.product_line <> '' and o.product_line = l.product_line)))
-             order by l.lead_id limit $2 for no key update of l skip locked)
-         update lead set pool_id = $1 from orphan where lead.lead_id = orphan.lead_id",
-    )
-    .bind(pool_id)
-    .bind(limit)
-    .execute(connection)
-    .await?;
-    Ok(done.rows_affected())
 }
 
 /// Writes whole leads, new ones and known ones; their locks are held.
@@ -299,17 +201,4 @@ pub async fn save(connection: &mut PgConnection, leads: &[&Lead]) -> Result<(), 
         .execute(connection)
         .await?;
     Ok(())
-}
-
-/// How long until the next offer expires, by the database clock; zero if one is due. None: there is none.
-///
-/// # Errors
-/// As the database says.
-pub async fn next_expiry(pool: &PgPool) -> Result<Option<Duration>, PgError> {
-    let seconds: Option<f64> = sqlx::query_scalar(
-        "select extract(epoch from min(wake_at) - clock())::float8 from lead where state = 2 and wake_at is not null",
-    )
-    .fetch_one(pool)
-    .await?;
-    Ok(seconds.map(super::pause))
 }

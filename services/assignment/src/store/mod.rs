@@ -6,8 +6,10 @@ pub mod contact;
 pub mod decision;
 pub mod external_record;
 pub mod lead;
+pub mod ledger;
 pub mod owner;
 pub mod pool;
+pub mod queue;
 pub mod rep;
 
 use std::time::Duration;

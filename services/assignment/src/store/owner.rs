@@ -53,11 +53,7 @@ pub async fn load(connection: &mut PgConnection, keys: &[OwnerKey]) -> Result<Ha
 ///
 /// # Errors
 /// As the database says.
-pub async fn put(
-    connection: &mut PgConnection,
-    owners: &[(OwnerKey, String)],
-    now: Timestamp,
-) -> Result<(), PgError> {
+pub async fn put(connection: &mut PgConnection, owners: &[(OwnerKey, String)], now: Timestamp) -> Result<(), PgError> {
     if owners.is_empty() {
         return Ok(());
     }

@@ -83,7 +83,10 @@ pub async fn lock(connection: &mut PgConnection, rep_ids: &[String]) -> Result<V
     let rows = sqlx::query(AssertSqlSafe(sql)).bind(rep_ids).fetch_all(&mut *connection).await?;
     let mut reps = rows.iter().map(from_row).collect::<Result<Vec<_>, _>>()?;
     let present: Vec<(String, SqlTimestamp)> =
-        sqlx::query_as("select rep_id, until from presence where rep_id = any($1)").bind(rep_ids).fetch_all(connection).await?;
+        sqlx::query_as("select rep_id, until from presence where rep_id = any($1)")
+            .bind(rep_ids)
+            .fetch_all(connection)
+            .await?;
     put_presence(&mut reps, present);
     Ok(reps)
 }
@@ -103,7 +106,8 @@ pub async fn list(pool: &PgPool) -> Result<Vec<Rep>, PgError> {
 }
 
 fn put_presence(reps: &mut [Rep], present: Vec<(String, SqlTimestamp)>) {
-    let until: HashMap<String, Timestamp> = present.into_iter().map(|(rep_id, until)| (rep_id, until.to_jiff())).collect();
+    let until: HashMap<String, Timestamp> =
+        present.into_iter().map(|(rep_id, until)| (rep_id, until.to_jiff())).collect();
     for rep in reps {
         rep.present_until = until.get(&rep.rep_id).copied();
     }

@@ -76,7 +76,10 @@ impl AssignmentStreamService for StreamService {
         Ok(Response::new(http::poll(&self.stream, cursor, &filter, limit, wait).await?))
     }
 
-    async fn commit_cursor(&self, request: Request<CommitCursorRequest>) -> Result<Response<CommitCursorResponse>, Status> {
+    async fn commit_cursor(
+        &self,
+        request: Request<CommitCursorRequest>,
+    ) -> Result<Response<CommitCursorResponse>, Status> {
         grant(&request)?.require(Scope::ReadAssignments)?;
         let request = request.into_inner();
         start::check_name("subscription", &request.subscription)?;
@@ -142,7 +145,8 @@ impl AssignmentStreamService for StreamService {
             "" => Uuid::nil(),
             token => uuid("page_token", token)?,
         };
-        let rows = store::decisions_after(self.stream.database.pool(), after, i64::try_from(limit).unwrap_or(200)).await;
+        let rows =
+            store::decisions_after(self.stream.database.pool(), after, i64::try_from(limit).unwrap_or(200)).await;
         let rows = rows.map_err(ApiError::from)?;
         let next = rows.last().filter(|_| rows.len() == limit).map(|row| row.decision_id.to_string());
         let decisions = rows.iter().map(|row| explain::decision(row, request.replay)).collect();

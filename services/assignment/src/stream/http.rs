@@ -73,7 +73,8 @@ impl Query {
     }
 
     fn filter(&self) -> Filter {
-        let list = |text: &str| text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect();
+        let list =
+            |text: &str| text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect();
         Filter {
             types: list(&self.types),
             pools: list(&self.pools),

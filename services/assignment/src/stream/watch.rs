@@ -99,11 +99,7 @@ impl Watch {
         }
     }
 
-    fn answer(
-        &self,
-        items: Vec<leadflow_proto::assignment::v1::Item>,
-        caught_up: bool,
-    ) -> WatchAssignmentsResponse {
+    fn answer(&self, items: Vec<leadflow_proto::assignment::v1::Item>, caught_up: bool) -> WatchAssignmentsResponse {
         WatchAssignmentsResponse { items, cursor: self.cursor.to_string(), caught_up }
     }
 }

@@ -90,7 +90,12 @@ mod tests {
         };
         let text = lead.hand_raise_text.clone();
         let detail = Detail::HandRaised(HandRaised { text, kind: "chat".to_owned(), ..HandRaised::default() });
-        AssignmentEvent { lead_id: "x".to_owned(), lead: Some(lead), detail: Some(detail), ..AssignmentEvent::default() }
+        AssignmentEvent {
+            lead_id: "x".to_owned(),
+            lead: Some(lead),
+            detail: Some(detail),
+            ..AssignmentEvent::default()
+        }
     }
 
     #[test]

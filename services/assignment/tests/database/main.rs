@@ -1,8 +1,11 @@
 //! Intake, planner, timers and commands on a real PostgreSQL.
-#![expect(clippy::unwrap_used, unreachable_pub, missing_docs, reason = "tests")]
+#![expect(clippy::unwrap_used, unreachable_pub, reason = "tests")]
 
+mod admin;
+mod backlog;
 mod offers;
 mod order;
 mod queue;
+mod races;
 mod support;
 mod walking_line;

@@ -31,7 +31,9 @@ async fn world() -> World {
 #[tokio::test(flavor = "multi_thread")]
 async fn twice_changes_nothing() {
     let world = world().await;
-    world.deliver(history(1)).await;
+    for event in history(1) {
+        world.deliver(vec![event]).await;
+    }
     let story = world.story(1).await;
     assert_eq!(story, ["1 offered ben", "2 updated ben", "3 withdrawn ben"]);
     for events in [history(1), history(1).into_iter().rev().collect(), vec![qualified(1)]] {
@@ -134,12 +136,13 @@ async fn merged_ends_the_assignment_and_the_owner_goes_with_the_person() {
     let rep_id = rep_of(&world.told().await[0]).to_owned();
     world.command(1, &rep_id, leadflow_assignment::grpc::command::Command::Accept).await.unwrap();
     let into_lead_id = lead_id(2).to_string();
-    world.deliver(vec![event(1, 3, "merged", Fact::Merged(lead::LeadMerged { into_lead_id: into_lead_id.clone() }))]).await;
+    world
+        .deliver(vec![event(1, 3, "merged", Fact::Merged(lead::LeadMerged { into_lead_id: into_lead_id.clone() }))])
+        .await;
     let last = world.told().await.pop().unwrap();
     assert_eq!((fact(&last), last.assignment.as_ref().unwrap().state), ("merged", 6));
     let person_of_two = "select count(*) from owner o join lead l on o.key_hash = l.person_key where l.lead_id = $1";
-    let owned: i64 =
-        sqlx::query_scalar(person_of_two).bind(lead_id(2)).fetch_one(world.database.pool()).await.unwrap();
+    let owned: i64 = sqlx::query_scalar(person_of_two).bind(lead_id(2)).fetch_one(world.database.pool()).await.unwrap();
     assert_eq!(owned, 1);
     assert_eq!(world.deliver(vec![later(1, 4, "mql")]).await, [Outcome::Ignored("closed")]);
     world.check().await;
@@ -156,7 +159,8 @@ async fn erased_leaves_numbers_and_nobody() {
     assert_eq!((fact(&last), &last.lead, &last.assignment), ("erased", &None, &None));
     assert_eq!(world.count("select count(*) from lead_contact").await, 0);
     assert_eq!(world.count("select count(*) from decision where input is not null").await, 0);
-    let left = "select count(*) from lead where snapshot is not null or last_event is not null or person_key is not null";
+    let left =
+        "select count(*) from lead where snapshot is not null or last_event is not null or person_key is not null";
     assert_eq!(world.count(left).await, 0);
     assert_eq!(world.count("select count(*) from assignment where state = 5").await, 1, "the ledger's rows stay");
     assert_eq!(world.deliver(vec![later(1, 4, "mql")]).await, [Outcome::Ignored("erased")]);

@@ -19,10 +19,12 @@ async fn nobody_there_waits_with_every_reason_until_somebody_comes_back() {
     world.rep(capped("full", 1)).await;
     world.pool(&[("full", 1)], 600).await;
     world.deliver(vec![opened(1), qualified(1)]).await;
-    sqlx::query("insert into pool_member (pool_id, rep_id, weight) values ('default', 'away', 1), ('default', 'home', 1)")
-        .execute(world.database.pool())
-        .await
-        .unwrap();
+    sqlx::query(
+        "insert into pool_member (pool_id, rep_id, weight) values ('default', 'away', 1), ('default', 'home', 1)",
+    )
+    .execute(world.database.pool())
+    .await
+    .unwrap();
     world.desk.set_presence("away", false).await.unwrap();
     world.deliver(vec![opened(2), qualified(2)]).await;
     assert_eq!(world.story(2).await, Vec::<String>::new());
@@ -31,11 +33,16 @@ async fn nobody_there_waits_with_every_reason_until_somebody_comes_back() {
         .fetch_one(world.database.pool())
         .await
         .unwrap();
-    let outcome: leadflow_assignment::domain::decision::DecisionOutcome = prost::Message::decode(outcome.as_slice()).unwrap();
+    let outcome: leadflow_assignment::domain::decision::DecisionOutcome =
+        prost::Message::decode(outcome.as_slice()).unwrap();
     let why: Vec<String> = outcome.rejected.iter().map(leadflow_assignment::domain::eligibility::text).collect();
     assert_eq!(why, ["away", "max_open (1 of 1)", "outside_schedule (opens 2026-11-25T08:00:00Z)"]);
     world.plan().await;
-    assert_eq!(world.count("select count(*) from decision where lead_id <> all(array[]::uuid[])").await, 2, "noted once");
+    assert_eq!(
+        world.count("select count(*) from decision where lead_id <> all(array[]::uuid[])").await,
+        2,
+        "noted once"
+    );
     let wakes: Option<jiff_sqlx::Timestamp> =
         sqlx::query_scalar("select wake_at from pool").fetch_one(world.database.pool()).await.unwrap();
     assert_eq!(wakes.unwrap().to_jiff(), at("2026-11-25T08:00:00Z"), "when home opens");
@@ -77,7 +84,10 @@ async fn hand_raises_first_then_the_oldest_when_capacity_returns() {
         order.push(n);
         world.command(n, "ana", Command::Accept).await.unwrap();
         let outcome = Outcome { stage: "lost".to_owned(), reason: "no_budget".to_owned(), ..Outcome::default() };
-        world.command(n, "ana", Command::Outcome(outcome, leadflow_assignment::domain::lead::Stage::Lost)).await.unwrap();
+        world
+            .command(n, "ana", Command::Outcome(outcome, leadflow_assignment::domain::lead::Stage::Lost))
+            .await
+            .unwrap();
         world.plan().await;
     }
     assert_eq!(order, [1, 4, 2, 3]);
@@ -94,7 +104,8 @@ async fn a_day_ends_in_the_reps_own_zone() {
     // 10:00Z is 19:00 in Tokyo; her day ends at 15:00Z. Offers run out meanwhile.
     world.pass(5 * 3600 - 1).await;
     world.tick().await;
-    let offered = |told: &[leadflow_proto::assignment::v1::AssignmentEvent]| told.iter().filter(|e| fact(e) == "offered").count();
+    let offered =
+        |told: &[leadflow_proto::assignment::v1::AssignmentEvent]| told.iter().filter(|e| fact(e) == "offered").count();
     assert_eq!(offered(&world.told().await), 2);
     world.pass(1).await;
     world.tick().await;

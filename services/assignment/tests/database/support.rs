@@ -15,7 +15,7 @@ use leadflow_assignment::handler::Intake;
 use leadflow_assignment::planner::expiry::Expiry;
 use leadflow_assignment::planner::{Planner, PlannerHandle};
 use leadflow_assignment::store;
-use leadflow_assignment::store::pool::Member;
+use leadflow_assignment::store::ledger::Member;
 use leadflow_assignment::store::rep::Rep;
 use leadflow_assignment::wire::lead_event;
 use leadflow_platform::consumer::{Arrived, Handler as _, Outcome};
@@ -108,12 +108,14 @@ impl World {
         .execute(pool)
         .await
         .unwrap();
-        sqlx::query("insert into pool_member (pool_id, rep_id, weight) select 'default', * from unnest($1::text[], $2::int[])")
-            .bind(names)
-            .bind(weights)
-            .execute(pool)
-            .await
-            .unwrap();
+        sqlx::query(
+            "insert into pool_member (pool_id, rep_id, weight) select 'default', * from unnest($1::text[], $2::int[])",
+        )
+        .bind(names)
+        .bind(weights)
+        .execute(pool)
+        .await
+        .unwrap();
     }
 
     /// Delivers records as one batch, as the consumer would.
@@ -133,7 +135,7 @@ impl World {
         Arrived {
             event: lead_event::read(event).unwrap(),
             position: Position { topic: "leadflow.lead.v1".into(), partition: 0, offset },
-            appended_at: at(NOW).checked_add(offset.milliseconds()).unwrap(),
+            appended_at: at(NOW).checked_add((offset - 3_600_000).milliseconds()).unwrap(),
             trace: Some(TraceParent(TRACE.into())),
         }
     }
@@ -181,14 +183,13 @@ impl World {
     pub async fn ledger(&self) -> (Ledger, Vec<Member>) {
         let mut tx = self.database.write_tx("test").await.unwrap();
         let shown = store::pool::shown(tx.connection(), Some("default")).await.unwrap().pop().unwrap();
-        (store::pool::ledger(&shown.pool, &shown.members), shown.members)
+        (store::ledger::of(&shown.pool, &shown.members), shown.members)
     }
 
     /// What holds at any moment: one active owner per lead, counts that are true, a ledger that adds up, dense sequences,
     /// and decisions that come out the same again.
     pub async fn check(&self) {
-        let two_owners =
-            "select count(*) from (select from assignment where state in (1, 2) group by lead_id having count(*) > 1) t";
+        let two_owners = "select count(*) from (select from assignment where state in (1, 2) group by lead_id having count(*) > 1) t";
         assert_eq!(self.count(two_owners).await, 0, "leads with two owners");
         let wrong_counts = "select count(*) from rep r where open_count <>
             (select count(*) from assignment a where a.rep_id = r.rep_id and a.state in (1, 2))";
@@ -210,7 +211,10 @@ impl World {
             assert_eq!(seen, (1..=seen.len() as i32).collect::<Vec<_>>(), "sequences of {lead_id}");
         }
         let decisions: Vec<(Uuid, Option<Vec<u8>>, Vec<u8>, Vec<u8>)> =
-            sqlx::query_as("select decision_id, input, outcome, digest from decision").fetch_all(self.database.pool()).await.unwrap();
+            sqlx::query_as("select decision_id, input, outcome, digest from decision")
+                .fetch_all(self.database.pool())
+                .await
+                .unwrap();
         for (decision_id, input, outcome, digest) in decisions {
             let Some(input) = input else { continue };
             assert_eq!(decision::replay(Some(&input), &outcome), Replay::Equal, "{decision_id}");
@@ -226,8 +230,10 @@ impl World {
 
     /// Everything that was told, in order.
     pub async fn told(&self) -> Vec<AssignmentEvent> {
-        let rows: Vec<(Vec<u8>,)> =
-            sqlx::query_as("select payload from outbox where topic = 5 order by id").fetch_all(self.database.pool()).await.unwrap();
+        let rows: Vec<(Vec<u8>,)> = sqlx::query_as("select payload from outbox where topic = 5 order by id")
+            .fetch_all(self.database.pool())
+            .await
+            .unwrap();
         rows.iter().map(|(payload,)| AssignmentEvent::decode(payload.as_slice()).unwrap()).collect()
     }
 

@@ -24,7 +24,9 @@ async fn a_hand_raise_is_offered_in_the_transaction_that_took_it_in() {
     assert_eq!(assignment.respond_by.as_ref().unwrap().seconds, at(NOW).as_second() + 600);
     let codes: Vec<&str> = assignment.reasons.iter().map(|reason| reason.code.as_str()).collect();
     assert_eq!(codes, ["only_one", "hand_raise"]);
-    let open: i32 =
-        sqlx::query_scalar("select open_count from rep where rep_id = 'ana'").fetch_one(world.database.pool()).await.unwrap();
+    let open: i32 = sqlx::query_scalar("select open_count from rep where rep_id = 'ana'")
+        .fetch_one(world.database.pool())
+        .await
+        .unwrap();
     assert_eq!(open, 1);
 }

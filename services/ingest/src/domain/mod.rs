@@ -25,5 +25,7 @@ pub mod segment;
 #[cfg(test)]
 mod segment_properties;
 #[cfg(test)]
+mod segment_refusals;
+#[cfg(test)]
 mod segment_tests;
 pub mod time;

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::kind::{Kind, Sender};
 use super::message::Call;
-use super::reject::{Reason, Reject};
+use super::reject::Reject;
 use super::rules::{FieldPath, NameRule, SourceRules};
 use super::segment::{Request, engagement};
 use super::time;
@@ -41,11 +41,6 @@ fn take<R>(value: serde_json::Value, look: impl FnOnce(&super::engagement::Engag
 fn take_text<R>(raw: &str, look: impl FnOnce(&super::engagement::Engagement<'_>) -> R) -> Result<R, Reject> {
     let rules = rules();
     engagement(raw, None, &request(Sender::Server), &rules).map(|event| look(&event))
-}
-
-fn refusal(raw: &str) -> (Reason, String) {
-    let reject = take_text(raw, |event| panic!("taken: {event:?}")).unwrap_err();
-    (reject.reason, reject.pointer.into_owned())
 }
 
 #[test]
@@ -165,77 +160,6 @@ fn the_event_id_is_the_senders_or_that_of_the_content() {
     let other = SourceRules::new("app");
     let raw = plain.to_string();
     assert_ne!(engagement(&raw, None, &request(Sender::Server), &other).unwrap().event_id, id(plain));
-}
-
-#[test]
-fn every_kind_of_bad_input_has_its_code_and_field() {
-    let deep = format!(
-        "{{\"userId\":\"u\",\"type\":\"track\",\"event\":\"x\",\"properties\":{}{}}}",
-        "{\"a\":".repeat(64),
-        "1".to_owned() + &"}".repeat(64)
-    );
-    let large =
-        json!({"type": "track", "event": "x", "userId": "u", "properties": {"a": "b".repeat(33 * 1024)}}).to_string();
-    let many: serde_json::Map<_, _> = (0..513).map(|n| (format!("p{n}"), json!(n))).collect();
-    let many = json!({"type": "track", "event": "x", "userId": "u", "properties": many}).to_string();
-    let table: &[(&str, Reason, &str)] = &[
-        ("", Reason::InvalidJson, ""),
-        ("{", Reason::InvalidJson, ""),
-        ("{\"a\":1}}", Reason::InvalidJson, ""),
-        ("[]", Reason::NotAnObject, ""),
-        ("\"text\"", Reason::NotAnObject, ""),
-        (&deep, Reason::JsonTooDeep, ""),
-        (&large, Reason::EventTooLarge, ""),
-        (&many, Reason::TooManyFields, "/properties/p99"),
-        (r#"{"event":"x","userId":"u"}"#, Reason::MissingField, "/type"),
-        (r#"{"type":"tack","userId":"u"}"#, Reason::UnknownType, "/type"),
-        (r#"{"type":"track","userId":"u"}"#, Reason::MissingField, "/event"),
-        (r#"{"type":"track","event":7,"userId":{}}"#, Reason::WrongType, "/userId"),
-        (r#"{"type":"track","event":"x"}"#, Reason::MissingIdentifier, "/userId"),
-        (r#"{"type":"track","event":"x","userId":"  ","anonymousId":null}"#, Reason::MissingIdentifier, "/userId"),
-        (r#"{"type":"track","event":"x","userId":"a\u0007b"}"#, Reason::InvalidIdentifier, "/userId"),
-        (r#"{"type":"track","event":"x\u0000","userId":"u"}"#, Reason::NulCharacter, "/event"),
-        (
-            r#"{"type":"track","event":"x","userId":"u","properties":{"a":{"b/c":"\u0000"}}}"#,
-            Reason::NulCharacter,
-            "/properties/a/b~1c",
-        ),
-        (
-            r#"{"type":"track","event":"x","userId":"u","properties":{"a":["\\\u0000"]}}"#,
-            Reason::NulCharacter,
-            "/properties/a",
-        ),
-        (
-            r#"{"type":"track","event":"x","userId":"u","properties":{"a\u0000":1}}"#,
-            Reason::NulCharacter,
-            "/properties",
-        ),
-        (
-            r#"{"type":"track","event":"x","userId":"u","context":{"userAgent":"\u0000"}}"#,
-            Reason::NulCharacter,
-            "/context/userAgent",
-        ),
-        (r#"{"type":"track","event":"\ud800","userId":"u"}"#, Reason::InvalidJson, "/event"),
-        (r#"{"type":"track","event":"x","userId":"u","properties":[1]}"#, Reason::WrongType, "/properties"),
-        (r#"{"type":"track","event":"x","userId":"u","timestamp":"soon"}"#, Reason::InvalidTimestamp, "/timestamp"),
-        (
-            r#"{"type":"track","event":"x","userId":"u","timestamp":"2026-11-25T00:00:00Z"}"#,
-            Reason::TimestampInFuture,
-            "/timestamp",
-        ),
-        (
-            r#"{"type":"track","event":"x","userId":"u","timestamp":"0001-01-01T00:00:00Z"}"#,
-            Reason::InvalidTimestamp,
-            "/timestamp",
-        ),
-        (r#"{"type":"alias","userId":"u"}"#, Reason::MissingField, "/previousId"),
-        (r#"{"type":"group","userId":"u"}"#, Reason::MissingField, "/groupId"),
-    ];
-    for (raw, reason, pointer) in table {
-        assert_eq!(refusal(raw), (*reason, (*pointer).to_owned()), "{}", &raw[..raw.len().min(120)]);
-    }
-    let long = json!({"type": "track", "event": "x", "userId": "u", "messageId": "m".repeat(257)}).to_string();
-    assert_eq!(refusal(&long), (Reason::TooLong, "/messageId".to_owned()));
 }
 
 #[test]

@@ -96,7 +96,7 @@ pub struct KeyEntry {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[garde(skip)]
     pub reps: Vec<String>,
-    /// Origins of pages that may use it ("https://www.example.com"); `*` is all.
+    /// Origins of pages that may use it (`https://www.example.com`); `*` is all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[garde(skip)]
     pub origins: Vec<String>,

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use super::headers::StoredHeaders;
 use super::store::StoredRow;
 use crate::kafka::{KafkaConfig, log_client_error, log_client_line};
-use crate::producer::outbox_settings;
+use crate::producer::{outbox_settings, warm_up};
 use crate::topics::Topic;
 
 /// What became of one row.
@@ -72,6 +72,7 @@ impl Sender {
         let (reporter, reports) = mpsc::unbounded_channel();
         let producer = outbox_settings(kafka).create_with_context(Reporter(reporter))?;
         let topics = Topic::ALL.map(|topic| kafka.topic_name(topic));
+        warm_up_beside(&producer, &topics);
         Ok(Self { producer: Some(producer), reports, topics })
     }
 
@@ -106,6 +107,16 @@ impl Sender {
             buffer.push(report);
         }
     }
+}
+
+/// So that the first row does not wait for the producer's timers. Rows that are there already do not wait for this.
+fn warm_up_beside(producer: &ThreadedProducer<Reporter>, topics: &[String]) {
+    let (producer, topics) = (producer.clone(), topics.to_vec());
+    std::thread::spawn(move || {
+        if let Err(cold) = warm_up(producer.client(), &topics) {
+            tracing::debug!(topic = cold.topic, "the outbox's producer is not warm yet: {}", cold.reason);
+        }
+    });
 }
 
 impl Drop for Sender {

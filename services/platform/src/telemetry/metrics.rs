@@ -189,6 +189,10 @@ pub const RPC_SERVER_CALL_DURATION: Metric = histogram(
     FAST_SECONDS,
     "Duration of gRPC calls",
 );
+/// Keys that were refused: `API_KEY_INVALID`, `API_KEY_EXPIRED`, `API_KEY_REVOKED`, `API_KEY_MISSING` (counter, requests).
+/// Many invalid ones are somebody who guesses.
+pub const ACCESS_REFUSED: Metric =
+    counter("leadflow.access.refused", "{request}", &["reason"], "Requests without a valid key");
 /// Open connections of a listener (gauge, connections).
 pub const SERVER_CONNECTIONS: Metric =
     gauge("leadflow.server.connections", "{connection}", &["listener"], "Open connections");
@@ -221,6 +225,7 @@ pub const ALL: &[Metric] = &[
     PG_TRANSACTION,
     HTTP_SERVER_REQUEST_DURATION,
     RPC_SERVER_CALL_DURATION,
+    ACCESS_REFUSED,
     SERVER_CONNECTIONS,
     SERVER_REFUSED,
 ];

@@ -251,11 +251,15 @@ fn a_missing_or_bad_file_at_start_says_what_to_do() {
     let folder = Folder::new();
     let missing = format!("{:#}", Access::load(&folder.path("none.yaml")).expect_err("refused"));
     assert!(missing.contains("`leadflow key create` makes one"), "{missing}");
-    let twice = "keys:\n- {name: a, prefix: lf_abcdef, sha256: SHA, scopes: [publish]}\n".replace("SHA", &"a".repeat(64));
+    let twice =
+        "keys:\n- {name: a, prefix: lf_abcdef, sha256: SHA, scopes: [publish]}\n".replace("SHA", &"a".repeat(64));
     let path = folder.write("twice.yaml", &format!("{twice}{}", twice.trim_start_matches("keys:\n")));
     let error = format!("{:#}", Access::load(&path).expect_err("refused"));
     assert!(error.contains("two keys are named \"a\""), "{error}");
     let path = folder.write("scope.yaml", &twice.replace("publish", "everything"));
     let error = format!("{:#}", Access::load(&path).expect_err("refused"));
-    assert!(error.contains("scope.yaml:2: keys[0].scopes[0]: unknown variant `everything`, expected one of"), "{error}");
+    assert!(
+        error.contains("scope.yaml:2: keys[0].scopes[0]: unknown variant `everything`, expected one of"),
+        "{error}"
+    );
 }

@@ -157,9 +157,17 @@ fn an_unknown_key_names_the_nearest_one_and_the_line() {
 #[test]
 fn wrong_types_and_ranges_have_their_line() {
     for (from, to, expected) in [
-        ("weight: 2", "weight: heavy", "leadflow.yaml:8: pools[0].weight: invalid type: string \"heavy\", expected u32\n     8 |     weight: heavy"),
+        (
+            "weight: 2",
+            "weight: heavy",
+            "leadflow.yaml:8: pools[0].weight: invalid type: string \"heavy\", expected u32\n     8 |     weight: heavy",
+        ),
         ("weight: 2", "weight: 0", "leadflow.yaml:8: pools[0].weight: lower than 1\n     8 |     weight: 0"),
-        ("127.0.0.1:8081", "localhost", "leadflow.yaml:3: server.listen: invalid socket address syntax\n     3 |   listen: localhost"),
+        (
+            "127.0.0.1:8081",
+            "localhost",
+            "leadflow.yaml:3: server.listen: invalid socket address syntax\n     3 |   listen: localhost",
+        ),
         ("name: north", "name: ''", "leadflow.yaml:7: pools[0].name: length is lower than 1\n     7 |   - name: ''"),
         ("    weight: 2", "", "leadflow.yaml:7: pools[0]: missing field `weight`\n     7 |   - name: north"),
     ] {
@@ -205,7 +213,10 @@ fn secrets_come_from_files_and_never_out_again() {
     assert_eq!(of("database.password").value, "\"***\"");
 
     let both = refused(&GOOD.replace("  url:", "  url_file: url\n  url:"), &[]);
-    assert_eq!(both, "leadflow.yaml:5: database.url_file: give either `url` or `url_file`, not both\n     5 |   url_file: url");
+    assert_eq!(
+        both,
+        "leadflow.yaml:5: database.url_file: give either `url` or `url_file`, not both\n     5 |   url_file: url"
+    );
     let missing = refused(&text, &[("LEADFLOW__DATABASE__URL_FILE", "/nowhere/url")]);
     assert!(missing.contains("database.url_file: could not read "), "{missing}");
 

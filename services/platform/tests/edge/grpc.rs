@@ -59,7 +59,7 @@ impl IngestService for Door {
 
 fn answer(text: &str) -> PublishEventsResponse {
     let result = PublishResult { message_id: text.to_owned(), ..PublishResult::default() };
-    PublishEventsResponse { results: vec![result], ..PublishEventsResponse::default() }
+    PublishEventsResponse { results: vec![result] }
 }
 
 struct Role {
@@ -197,12 +197,13 @@ async fn the_callers_deadline_ends_the_call() {
     let stream = tokio::net::TcpStream::connect(role.address).await.expect("a connection");
     let (mut client, connection) = h2::client::handshake(stream).await.expect("HTTP/2");
     let message = role.request("wait").into_inner().encode_to_vec();
-    let request = ::http::Request::post(format!("http://{}/leadflow.ingest.v1.IngestService/PublishEvents", role.address))
-        .header("content-type", "application/grpc")
-        .header("grpc-timeout", "100m")
-        .header("authorization", format!("Bearer {}", role.key))
-        .body(())
-        .expect("a request");
+    let request =
+        ::http::Request::post(format!("http://{}/leadflow.ingest.v1.IngestService/PublishEvents", role.address))
+            .header("content-type", "application/grpc")
+            .header("grpc-timeout", "100m")
+            .header("authorization", format!("Bearer {}", role.key))
+            .body(())
+            .expect("a request");
     let call = async {
         let (response, mut body) = client.send_request(request, false).expect("sent");
         let length = u32::try_from(message.len()).expect("short").to_be_bytes();
@@ -271,8 +272,7 @@ async fn reflection_knows_our_services_and_unknown_ones_are_unimplemented() {
         message_request: Some(MessageRequest::ListServices(String::new())),
     };
     let mut client = ServerReflectionClient::new(role.channel().await);
-    let mut answers =
-        client.server_reflection_info(futures::stream::iter([ask])).await.expect("a stream").into_inner();
+    let mut answers = client.server_reflection_info(futures::stream::iter([ask])).await.expect("a stream").into_inner();
     let answer = answers.message().await.expect("a message").expect("one").message_response;
     let Some(MessageResponse::ListServicesResponse(list)) = answer else { panic!("{answer:?}") };
     let names: Vec<_> = list.service.into_iter().map(|service| service.name).collect();
@@ -281,7 +281,9 @@ async fn reflection_knows_our_services_and_unknown_ones_are_unimplemented() {
     }
     drop(answers);
 
-    let mut other = leadflow_proto::assignment::v1::assignment_admin_service_client::AssignmentAdminServiceClient::new(role.channel().await);
+    let mut other = leadflow_proto::assignment::v1::assignment_admin_service_client::AssignmentAdminServiceClient::new(
+        role.channel().await,
+    );
     let status = other.list_reps(Request::new(Default::default())).await.expect_err("not here");
     assert_eq!(status.code(), tonic::Code::Unimplemented);
     role.stop().await;

@@ -40,7 +40,10 @@ async fn start() -> Running {
         .route("/id", on_get(|| async { http::current_request_id().unwrap_or_default() }))
         .route("/panic", on_get(panics))
         .route("/text", on_get(|| async { (axum::http::StatusCode::IM_A_TEAPOT, "jane@example.com") }))
-        .route("/own", on_get(|| async { (axum::http::StatusCode::BAD_REQUEST, axum::Json(json!({"success": false}))) }))
+        .route(
+            "/own",
+            on_get(|| async { (axum::http::StatusCode::BAD_REQUEST, axum::Json(json!({"success": false}))) }),
+        )
         .route("/error/{code}", on_get(fails));
     let router = http::layers(http::limited(quick, short).merge(http::limited(others, RequestLimits::SINGLE)));
     Running::start(router, Limits::default()).await
@@ -179,7 +182,8 @@ async fn who_was_too_slow_is_told_apart() {
     let server = start().await;
     let answer = server.ask(&post("/never", "text/plain", "all of it")).await;
     assert_eq!((answer.status(), code(&answer).as_str()), (504, "DEADLINE_EXCEEDED"));
-    let answer = server.ask("POST /never HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 9\r\n\r\nhalf").await;
+    let answer =
+        server.ask("POST /never HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 9\r\n\r\nhalf").await;
     assert_eq!((answer.status(), code(&answer).as_str()), (408, "REQUEST_TIMEOUT"));
     server.stop().await.expect("a clean end");
 }

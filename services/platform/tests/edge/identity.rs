@@ -165,8 +165,28 @@ fn ids_keep_their_case_and_junk_is_nobody() {
     assert!(normalise_id(&"x".repeat(256)).is_ok());
     assert_eq!(normalise_id(&"x".repeat(257)), Err(IdentifierError::TooLong(256)));
     for id in [
-        "", " ", "null", "NULL", "undefined", "Guest", "anonymous", "none", "nil", "n/a", "unknown", "0", "-1", "000000",
-        "00000000-0000-0000-0000-000000000000", "-", "???", "{}", "[object Object]", "NaN", "test", "true",
+        "",
+        " ",
+        "null",
+        "NULL",
+        "undefined",
+        "Guest",
+        "anonymous",
+        "none",
+        "nil",
+        "n/a",
+        "unknown",
+        "0",
+        "-1",
+        "000000",
+        "00000000-0000-0000-0000-000000000000",
+        "-",
+        "???",
+        "{}",
+        "[object Object]",
+        "NaN",
+        "test",
+        "true",
     ] {
         assert!(is_junk(id), "{id:?}");
     }

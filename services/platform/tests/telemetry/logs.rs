@@ -113,5 +113,8 @@ fn directives_that_do_not_parse_are_refused_with_an_example() {
 async fn child_with_bad_directives() {
     let config = TelemetryConfig { log: "leadflow=loud".to_owned(), ..config(None, 0.0) };
     let error = format!("{:#}", telemetry::init(&config, "leadflow-test").expect_err("refused"));
-    assert!(error.contains("telemetry.log = \"leadflow=loud\" is not understood; expected a level like info"), "{error}");
+    assert!(
+        error.contains("telemetry.log = \"leadflow=loud\" is not understood; expected a level like info"),
+        "{error}"
+    );
 }

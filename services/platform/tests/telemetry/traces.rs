@@ -65,7 +65,8 @@ impl Role {
     async fn ask(&self, traceparent: Option<&str>) -> String {
         use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
         let traceparent = traceparent.map(|value| format!("traceparent: {value}\r\n")).unwrap_or_default();
-        let request = format!("GET /work/jane@example.com HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{traceparent}\r\n");
+        let request =
+            format!("GET /work/jane@example.com HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{traceparent}\r\n");
         let mut stream = tokio::net::TcpStream::connect(self.address).await.expect("a connection");
         stream.write_all(request.as_bytes()).await.expect("sent");
         let mut text = String::new();

@@ -1,9 +1,10 @@
 //! gRPC of qualification: questions about leads and people, and the commands of operators and marketers.
 
-//ADMIN mod admin;
+mod admin;
 mod decisions;
 mod find;
 mod leads;
+mod person;
 mod present;
 mod timeline;
 
@@ -16,7 +17,7 @@ use uuid::Uuid;
 
 use crate::models::Models;
 
-//ADMIN pub use admin::Admin;
+pub use admin::Admin;
 pub use leads::Leads;
 
 /// What the services share.

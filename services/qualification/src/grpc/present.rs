@@ -128,10 +128,5 @@ impl Present {
     pub(super) fn person_id(&self) -> PersonId {
         self.person
     }
-
-    /// Public id.
-    pub(super) fn uid(&self) -> Uuid {
-        self.row().map_or(Uuid::nil(), |person| person.uid)
-    }
 }
 

@@ -96,7 +96,7 @@ pub async fn publish(
         .await
         .map_err(tried("retire a model"))?;
     if let Some((model_no, false)) = known {
-        sqlx::query("update model set active = true where model_no = $1")
+        sqlx::query("update model set active = true, swept = false, swept_to = 0 where model_no = $1")
             .bind(model_no)
             .execute(&mut *connection)
             .await
@@ -115,4 +115,41 @@ pub async fn publish(
     .await
     .map_err(tried("insert a model"))?;
     Ok((model_no, true))
+}
+
+/// Notes the next page of persons who are not on the active model, and how far the sweep has come; gives how many were
+/// looked at, 0 when it is done.
+///
+/// # Errors
+/// [`PgError`].
+pub async fn sweep(connection: &mut PgConnection, most: i64, now: Timestamp) -> Result<i64, PgError> {
+    let looked_at: Option<i64> = sqlx::query_scalar(
+        "with active as (select model_no, swept_to from model where active and not swept for update), \
+         page as (select p.person_id, p.model_no from active a, lateral ( \
+           select person_id, model_no, merged_into from person where person_id > a.swept_to order by person_id limit $1) p), \
+         noted as (insert into recompute (person_id, reason, since) \
+           select p.person_id, 2, $2 from page p, active a where p.model_no <> a.model_no on conflict (person_id) do nothing), \
+         moved as (update model m set swept_to = coalesce((select max(person_id) from page), m.swept_to), \
+             swept = not exists (select from page) \
+           from active a where m.model_no = a.model_no) \
+         select count(*) from page",
+    )
+    .bind(most)
+    .bind(now.to_sqlx())
+    .fetch_optional(connection)
+    .await
+    .map_err(tried("sweep to the active model"))?;
+    Ok(looked_at.unwrap_or(0))
+}
+
+/// How many recompute notes wait, counted to `most`.
+///
+/// # Errors
+/// [`PgError`].
+pub async fn waiting_for_recompute(connection: &mut PgConnection, most: i64) -> Result<i64, PgError> {
+    sqlx::query_scalar("select count(*) from (select from recompute limit $1) noted")
+        .bind(most)
+        .fetch_one(connection)
+        .await
+        .map_err(tried("count recompute notes"))
 }

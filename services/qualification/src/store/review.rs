@@ -149,6 +149,19 @@ pub async fn hand_over(
     Ok(())
 }
 
+/// Deletes reviews: they are looked at now.
+///
+/// # Errors
+/// [`PgError`].
+pub async fn forget_reviews(connection: &mut PgConnection, persons: &[PersonId]) -> Result<(), PgError> {
+    sqlx::query("delete from review where person_id = any($1)")
+        .bind(persons.iter().map(|person| person.0).collect::<Vec<_>>())
+        .execute(connection)
+        .await
+        .map_err(tried("delete reviews"))?;
+    Ok(())
+}
+
 /// Deletes notes and reviews: done, or the person is gone.
 ///
 /// # Errors

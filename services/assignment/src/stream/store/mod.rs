@@ -10,8 +10,8 @@ mod questions;
 
 use super::cursor::Cursor;
 pub use questions::{
-    CurrentRow, DecisionRow, current_by_external_record, current_by_lead, current_by_rep, decision_by_id, decisions_after,
-    decisions_by_lead,
+    CurrentRow, DecisionRow, current_by_external_record, current_by_lead, current_by_rep, decision_by_id,
+    decisions_after, decisions_by_lead,
 };
 
 /// One event of the topic, as it is kept.
@@ -102,7 +102,12 @@ pub async fn insert_rows(
 }
 
 /// At most `limit` rows of each partition after the cursor, in order of offset within a partition.
-pub async fn load_after(pool: &PgPool, cursor: &Cursor, partitions: i32, limit: i64) -> Result<Vec<StreamRow>, PgError> {
+pub async fn load_after(
+    pool: &PgPool,
+    cursor: &Cursor,
+    partitions: i32,
+    limit: i64,
+) -> Result<Vec<StreamRow>, PgError> {
     let numbers: Vec<i32> = (0..partitions).collect();
     let next: Vec<i64> = numbers.iter().map(|partition| cursor.next_of(*partition)).collect();
     let rows = sqlx::query(
@@ -218,7 +223,12 @@ pub async fn subscription(pool: &PgPool, name: &str) -> Result<Option<String>, P
 }
 
 /// Keeps the progress of a named subscription.
-pub async fn save_subscription(connection: &mut PgConnection, name: &str, cursor: &str, now: Timestamp) -> Result<(), PgError> {
+pub async fn save_subscription(
+    connection: &mut PgConnection,
+    name: &str,
+    cursor: &str,
+    now: Timestamp,
+) -> Result<(), PgError> {
     sqlx::query(
         "insert into subscription (subscription, cursor, at) values ($1, $2, $3)
          on conflict (subscription) do update set cursor = excluded.cursor, at = excluded.at",

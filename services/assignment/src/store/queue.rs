@@ -1,0 +1,121 @@
+//! Leads that wait for something: a rep, a pool, the end of an offer. Nothing here ever waits for a lock: a lead that
+//! somebody else holds is left out, and whoever holds it wakes the planner when he is done.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use leadflow_platform::pg::PgError;
+use sqlx::{AssertSqlSafe, PgConnection, PgPool};
+use uuid::Uuid;
+
+use super::lead::{COLUMNS, Lead, from_row};
+use super::{to_sql, to_sql_option};
+
+/// Where a pass over a pool's queue stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueuePlace {
+    /// `Priority`.
+    pub priority: i16,
+    /// Of the last one looked at.
+    pub waiting_since: Timestamp,
+    /// Of the last one looked at.
+    pub lead_id: Uuid,
+}
+
+/// Locks the first `limit` leads that wait in a pool, behind `after`, and are not pausing. Never waits: a lead that
+/// somebody else holds is left out, and whoever holds it wakes the planner when he is done.
+///
+/// # Errors
+/// As the database says.
+pub async fn lock_waiting(
+    connection: &mut PgConnection,
+    pool_id: &str,
+    now: Timestamp,
+    after: Option<QueuePlace>,
+    limit: i64,
+) -> Result<Vec<Lead>, PgError> {
+    let sql = format!(
+        "select {COLUMNS} from lead where state = 1 and pool_id = $1 and lead_id in (
+             select lead_id from lead
+             where state = 1 and pool_id = $1 and (wake_at is null or wake_at <= $2)
+               and ($3::smallint is null or priority < $3 or (priority = $3 and (waiting_since, lead_id) > ($4, $5)))
+             order by priority desc, waiting_since, lead_id limit $6)
+         order by lead_id for no key update skip locked"
+    );
+    let rows = sqlx::query(AssertSqlSafe(sql))
+        .bind(pool_id)
+        .bind(to_sql(now))
+        .bind(after.map(|place| place.priority))
+        .bind(to_sql_option(after.map(|place| place.waiting_since)))
+        .bind(after.map(|place| place.lead_id))
+        .bind(limit)
+        .fetch_all(connection)
+        .await?;
+    let mut leads: Vec<Lead> = rows.iter().map(from_row).collect::<Result<_, _>>()?;
+    leads.sort_by_key(|lead| (std::cmp::Reverse(lead.priority), lead.waiting_since, lead.lead_id));
+    Ok(leads)
+}
+
+/// Locks up to `limit` waiting leads of a pool of which no decision says why they wait. Never waits.
+///
+/// # Errors
+/// As the database says.
+pub async fn lock_not_noted(connection: &mut PgConnection, pool_id: &str, limit: i64) -> Result<Vec<Lead>, PgError> {
+    let sql = format!(
+        "select {COLUMNS} from lead where state = 1 and not noted and pool_id = $1 and lead_id in (
+             select lead_id from lead where state = 1 and not noted and pool_id = $1 limit $2)
+         order by lead_id for no key update skip locked"
+    );
+    let rows = sqlx::query(AssertSqlSafe(sql)).bind(pool_id).bind(limit).fetch_all(connection).await?;
+    Ok(rows.iter().map(from_row).collect::<Result<_, _>>()?)
+}
+
+/// Locks up to `limit` leads whose offer is over. Never waits.
+///
+/// # Errors
+/// As the database says.
+pub async fn lock_expired(connection: &mut PgConnection, now: Timestamp, limit: i64) -> Result<Vec<Lead>, PgError> {
+    let sql = format!(
+        "select {COLUMNS} from lead where state = 2 and wake_at <= $1 and lead_id in (
+             select lead_id from lead where state = 2 and wake_at <= $1 order by wake_at limit $2)
+         order by lead_id for no key update skip locked"
+    );
+    let rows = sqlx::query(AssertSqlSafe(sql)).bind(to_sql(now)).bind(limit).fetch_all(connection).await?;
+    Ok(rows.iter().map(from_row).collect::<Result<_, _>>()?)
+}
+
+/// Gives a pool the waiting leads that no pool wanted before: those of its product line, and as the default those of lines
+/// that no pool takes. Never waits. Returns how many.
+///
+/// # Errors
+/// As the database says.
+pub async fn adopt(connection: &mut PgConnection, pool_id: &str, limit: i64) -> Result<u64, PgError> {
+    let done = sqlx::query(
+        "with orphan as (
+             select l.lead_id from lead l, pool p
+             where l.state = 1 and l.pool_id is null and p.pool_id = $1
+               and ((p.product_line <> '' and l.product_line = p.product_line)
+                    or (p.is_default and not exists (
+                            select from pool o where o.product_line <> '' and o.product_line = l.product_line)))
+             order by l.lead_id limit $2 for no key update of l skip locked)
+         update lead set pool_id = $1 from orphan where lead.lead_id = orphan.lead_id",
+    )
+    .bind(pool_id)
+    .bind(limit)
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// How long until the next offer expires, by the database clock; zero if one is due. None: there is none.
+///
+/// # Errors
+/// As the database says.
+pub async fn next_expiry(pool: &PgPool) -> Result<Option<Duration>, PgError> {
+    let seconds: Option<f64> = sqlx::query_scalar(
+        "select extract(epoch from min(wake_at) - clock())::float8 from lead where state = 2 and wake_at is not null",
+    )
+    .fetch_one(pool)
+    .await?;
+    Ok(seconds.map(super::pause))
+}

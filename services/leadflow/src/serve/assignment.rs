@@ -1,0 +1,28 @@
+//! The assignment role.
+
+use leadflow_assignment::{self as role, AssignmentConfig, Parts};
+use leadflow_platform::health::Health;
+use leadflow_platform::server::Limits;
+use leadflow_platform::topics::Topic;
+
+use super::{Shared, open, require_topics, wait_for_database};
+use crate::config::StatefulSection;
+
+const TOPICS: &[Topic] = &[Topic::Lead, Topic::Assignment, Topic::DeadLetter];
+
+pub(super) async fn start(section: &StatefulSection, shared: &Shared) -> anyhow::Result<()> {
+    require_topics(shared, TOPICS).await?;
+    wait_for_database(&section.database, role::SCHEMA).await?;
+    let health = Health::new();
+    let listener = open(shared, &health, role::ROLE, section.listen, section.ops_listen).await?;
+    let config = AssignmentConfig { database: section.database.clone(), consumer: section.consumer.clone() };
+    let parts = Parts {
+        tasks: shared.tasks.handle(),
+        health,
+        access: shared.access.clone(),
+        identity_key: shared.identity_key.clone(),
+        kafka: shared.kafka.clone(),
+        topics: shared.topics.clone(),
+    };
+    role::start(&config, parts, listener, Limits::default()).await
+}
