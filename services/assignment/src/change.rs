@@ -14,7 +14,7 @@ use prost::Message as _;
 use uuid::Uuid;
 
 use crate::domain::decision::{self, DecisionInput, DecisionOutcome, Question};
-use crate::domain::lead::{AssignmentState, LeadState, Stage};
+use crate::domain::lead::{AssignmentState, LeadState, Priority, Stage};
 use crate::held::Held;
 use crate::store::assignment::Assignment;
 use crate::store::contact::NewContact;
@@ -121,6 +121,12 @@ impl Change {
         outcome
     }
 
+    /// Person and account of this lead are its rep's from now on.
+    pub fn owned_by_current(&mut self, held: &Held) {
+        let Some(current) = &held.current else { return };
+        self.owners.extend(held.owner_keys().map(|key| (key, current.rep_id.clone())));
+    }
+
     fn apply(&mut self, held: &mut Held, outcome: &DecisionOutcome) {
         let lead = &mut held.lead;
         lead.state = lead_state(outcome.state).unwrap_or(lead.state);
@@ -135,9 +141,7 @@ impl Change {
         if state == AssignmentState::Accepted {
             if !was_owned {
                 current.accepted_at = Some(self.now);
-                let rep_id = current.rep_id.clone();
-                let owners: Vec<_> = held.owner_keys().map(|key| (key, rep_id.clone())).collect();
-                self.owners.extend(owners);
+                self.owned_by_current(held);
             }
             self.moved.extend(held.current.clone());
             return;
@@ -178,7 +182,9 @@ impl Change {
                 let mut snapshot =
                     LeadSnapshot::decode(lead.snapshot.as_deref().unwrap_or_default()).unwrap_or_default();
                 snapshot.stage = lead.stage.name().to_owned();
-                telemetry::hop(&snapshot, &happened, self.now);
+                if lead.priority >= Priority::HandRaise as i16 && lead.asked.is_empty() {
+                    telemetry::hop(&snapshot, &happened, self.now);
+                }
                 Some(snapshot)
             }
         };

@@ -29,7 +29,11 @@ const STREAMED: &str = "select count(*) from assignment.assignment_stream";
 ///
 /// # Errors
 /// If a lead is lost or has two owners, a cap is passed, or the bound is.
-pub(crate) async fn measure(deployment: &mut Deployment, settings: &Settings, report: &mut Report) -> anyhow::Result<()> {
+pub(crate) async fn measure(
+    deployment: &mut Deployment,
+    settings: &Settings,
+    report: &mut Report,
+) -> anyhow::Result<()> {
     deployment.start(&[INGEST, QUALIFICATION, ASSIGNMENT]).await?;
     team::hire(deployment, MOST_OPEN).await?;
     deployment.stop(ASSIGNMENT).await?;
@@ -46,7 +50,12 @@ fn leads(settings: &Settings) -> u32 {
     settings.pick(40_000, 3_000)
 }
 
-async fn one_run(deployment: &mut Deployment, settings: &Settings, run: u32, report: &mut Report) -> anyhow::Result<()> {
+async fn one_run(
+    deployment: &mut Deployment,
+    settings: &Settings,
+    run: u32,
+    report: &mut Report,
+) -> anyhow::Result<()> {
     let leads = leads(settings);
     make_leads(deployment, settings.seed_of(run), leads).await?;
     let (base, streamed) = (deployment.number(OFFERED).await?, deployment.number(STREAMED).await?);
@@ -108,7 +117,11 @@ async fn check(
         let has = held.get(rep.rep_id.as_str()).copied().unwrap_or(0);
         anyhow::ensure!(rep.open_count == has, "{} holds {has}, but is said to hold {}", rep.rep_id, rep.open_count);
         let day = rep.day_count;
-        anyhow::ensure!(has <= rep.max_open && day <= rep.max_day, "{} is over a cap: {has} open, {day} today", rep.rep_id);
+        anyhow::ensure!(
+            has <= rep.max_open && day <= rep.max_day,
+            "{} is over a cap: {has} open, {day} today",
+            rep.rep_id
+        );
     }
     let mut worst = 0;
     for pool in admin.list_pools(ListPoolsRequest {}).await?.into_inner().pools {

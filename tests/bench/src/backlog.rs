@@ -27,8 +27,7 @@ pub(crate) const QUALIFIED: &str = "select coalesce(sum(next_offset - first_offs
 pub(crate) const APPLIED: &str = "select coalesce(sum(applied), 0)::bigint \
     from qualification.kafka_offset where consumer = 'qualification' and topic = 'leadflow.engagement.v1'";
 /// 1 when everything that qualification wrote has gone to the broker.
-pub(crate) const QUALIFICATION_PUBLISHED: &str =
-    "select (not exists (select from qualification.outbox))::int::bigint";
+pub(crate) const QUALIFICATION_PUBLISHED: &str = "select (not exists (select from qualification.outbox))::int::bigint";
 
 /// Sends all of them and waits for the broker's word on each.
 ///
@@ -36,7 +35,9 @@ pub(crate) const QUALIFICATION_PUBLISHED: &str =
 /// If one is not accepted.
 pub(crate) async fn fill(replica: &Replica, events: impl Iterator<Item = Event>) -> anyhow::Result<u64> {
     let mut events = events;
-    let batches = std::iter::from_fn(|| Some(events.by_ref().take(BATCH).collect()).filter(|batch: &Vec<Event>| !batch.is_empty()));
+    let batches = std::iter::from_fn(|| {
+        Some(events.by_ref().take(BATCH).collect()).filter(|batch: &Vec<Event>| !batch.is_empty())
+    });
     let calls = futures::stream::iter(batches).map(|events| {
         let mut client = replica.grpc.clone();
         async move {

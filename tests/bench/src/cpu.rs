@@ -42,7 +42,9 @@ impl Usage {
 
     /// From then to now. Of processes that were started meanwhile everything counts.
     pub(crate) fn since(&self, earlier: &Usage) -> Spent {
-        let before = |name: &str| earlier.used.iter().find(|(other, _)| *other == name).map_or(Duration::ZERO, |(_, time)| *time);
+        let before = |name: &str| {
+            earlier.used.iter().find(|(other, _)| *other == name).map_or(Duration::ZERO, |(_, time)| *time)
+        };
         let used = self.used.iter().map(|(name, time)| (*name, time.saturating_sub(before(name)))).collect();
         Spent { wall: self.at.duration_since(earlier.at), used }
     }
@@ -141,7 +143,8 @@ mod tests {
 
     #[test]
     fn work_of_this_process_is_seen() {
-        let own = [Counted { name: "own", pid: i32::try_from(std::process::id()).expect("a pid"), with_children: true }];
+        let own =
+            [Counted { name: "own", pid: i32::try_from(std::process::id()).expect("a pid"), with_children: true }];
         let before = Usage::read(&own).expect("this process runs");
         let start = Instant::now();
         while start.elapsed() < Duration::from_millis(300) {

@@ -91,7 +91,8 @@ fn is_answered(bytes: &[u8]) -> anyhow::Result<bool> {
     let text = std::str::from_utf8(&bytes[..head])?;
     let mut lines = text.split("\r\n");
     let status = lines.next().and_then(|line| line.split(' ').nth(1)).context("no status line")?;
-    let length = lines.filter_map(|line| line.split_once(':')).find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+    let length =
+        lines.filter_map(|line| line.split_once(':')).find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
     let length: usize = length.context("an answer without Content-Length")?.1.trim().parse()?;
     let whole = bytes.len() >= head + 4 + length;
     if whole && !status.starts_with('2') {

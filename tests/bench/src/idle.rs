@@ -15,7 +15,11 @@ const SETTLE: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// If the process ends.
-pub(crate) async fn measure(deployment: &mut Deployment, settings: &Settings, report: &mut Report) -> anyhow::Result<()> {
+pub(crate) async fn measure(
+    deployment: &mut Deployment,
+    settings: &Settings,
+    report: &mut Report,
+) -> anyhow::Result<()> {
     for run in 0..settings.runs() {
         deployment.start(&[ALL_IN_ONE]).await?;
         tokio::time::sleep(SETTLE).await;

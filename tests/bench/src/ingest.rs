@@ -25,7 +25,11 @@ const BATCH: usize = 50;
 ///
 /// # Errors
 /// If a request is not accepted.
-pub(crate) async fn measure(deployment: &mut Deployment, settings: &Settings, report: &mut Report) -> anyhow::Result<()> {
+pub(crate) async fn measure(
+    deployment: &mut Deployment,
+    settings: &Settings,
+    report: &mut Report,
+) -> anyhow::Result<()> {
     deployment.start(&[INGEST]).await?;
     let requests = Requests::to(&deployment.stand);
     for run in 0..settings.runs() {
@@ -91,7 +95,12 @@ async fn flood(deployment: &Deployment, settings: &Settings, requests: Vec<Vec<u
 }
 
 /// All of them on one thread: a thread each would cost more in switches than in requests.
-fn all_connections(authority: &str, requests: &[Vec<u8>], answered: &AtomicU64, stop: &AtomicBool) -> anyhow::Result<()> {
+fn all_connections(
+    authority: &str,
+    requests: &[Vec<u8>],
+    answered: &AtomicU64,
+    stop: &AtomicBool,
+) -> anyhow::Result<()> {
     let next = Cell::new(0);
     let one = |_| async {
         let mut connection = Shared::open(authority).await?;

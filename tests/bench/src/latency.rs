@@ -31,7 +31,11 @@ const PATIENCE: Duration = Duration::from_secs(20);
 ///
 /// # Errors
 /// If a request is refused or a raised hand is not offered.
-pub(crate) async fn measure(deployment: &mut Deployment, settings: &Settings, report: &mut Report) -> anyhow::Result<()> {
+pub(crate) async fn measure(
+    deployment: &mut Deployment,
+    settings: &Settings,
+    report: &mut Report,
+) -> anyhow::Result<()> {
     deployment.start(&[INGEST, QUALIFICATION, ASSIGNMENT]).await?;
     team::hire(deployment, 0).await?;
     for (place, rate) in [500, 2000].into_iter().enumerate() {

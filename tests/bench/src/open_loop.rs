@@ -35,7 +35,12 @@ pub(crate) fn histogram() -> anyhow::Result<Histogram<u64>> {
 ///
 /// # Errors
 /// If one is not accepted.
-pub(crate) fn send(authority: &str, shots: &Arc<Vec<Shot>>, start: Instant, from: Duration) -> anyhow::Result<Histogram<u64>> {
+pub(crate) fn send(
+    authority: &str,
+    shots: &Arc<Vec<Shot>>,
+    start: Instant,
+    from: Duration,
+) -> anyhow::Result<Histogram<u64>> {
     let next = Arc::new(AtomicUsize::new(0));
     let mut threads = Vec::new();
     for number in 0..CONNECTIONS {

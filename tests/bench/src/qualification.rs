@@ -18,7 +18,11 @@ const COMMAND: &str = "bench qualification";
 ///
 /// # Errors
 /// If events are lost, or a process fails.
-pub(crate) async fn measure(deployment: &mut Deployment, settings: &Settings, report: &mut Report) -> anyhow::Result<()> {
+pub(crate) async fn measure(
+    deployment: &mut Deployment,
+    settings: &Settings,
+    report: &mut Report,
+) -> anyhow::Result<()> {
     deployment.start(&[INGEST, QUALIFICATION]).await?;
     deployment.stop(QUALIFICATION).await?;
     for run in 0..settings.runs() {
@@ -27,7 +31,12 @@ pub(crate) async fn measure(deployment: &mut Deployment, settings: &Settings, re
     Ok(())
 }
 
-async fn one_run(deployment: &mut Deployment, settings: &Settings, run: u32, report: &mut Report) -> anyhow::Result<()> {
+async fn one_run(
+    deployment: &mut Deployment,
+    settings: &Settings,
+    run: u32,
+    report: &mut Report,
+) -> anyhow::Result<()> {
     let events: u64 = settings.pick(1_000_000, 30_000);
     let shape = Shape { persons: settings.pick(100_000, 3_000), ..Shape::default() };
     let mut load = Load::new(settings.seed_of(run), shape, traffic::now());
@@ -47,7 +56,13 @@ async fn one_run(deployment: &mut Deployment, settings: &Settings, run: u32, rep
 
     let each = |name: &str| spent.micros_each(name, drained.counted);
     let together = each("qualification") + each("postgresql");
-    report.add(COMMAND, "qualification, backlog, everything on", "events/s", Goal::AtLeast(50_000.0), drained.per_second);
+    report.add(
+        COMMAND,
+        "qualification, backlog, everything on",
+        "events/s",
+        Goal::AtLeast(50_000.0),
+        drained.per_second,
+    );
     report.add(COMMAND, "CPU of worker + PostgreSQL", "us/event", Goal::AtMost(30.0), together);
     report.add(COMMAND, "CPU of the worker", "us/event", Goal::None, each("qualification"));
     report.add(COMMAND, "CPU of PostgreSQL", "us/event", Goal::None, each("postgresql"));

@@ -39,7 +39,14 @@ impl Report {
         let place = known.unwrap_or(self.figures.len());
         if known.is_none() {
             let (samples, loads) = (Vec::new(), Vec::new());
-            self.figures.push(Figure { name: name.to_owned(), unit, goal, command: command.to_owned(), samples, loads });
+            self.figures.push(Figure {
+                name: name.to_owned(),
+                unit,
+                goal,
+                command: command.to_owned(),
+                samples,
+                loads,
+            });
         }
         self.figures[place].samples.push(sample);
         self.figures[place].loads.push(machine::load_average());
@@ -49,7 +56,17 @@ impl Report {
     pub(crate) fn table(&self) -> String {
         let mut table = Table::new();
         table.load_preset(presets::ASCII_MARKDOWN);
-        table.set_header(["figure", "unit", "goal", "median", "min .. max", "runs", "verdict", "load 1 min", "command"]);
+        table.set_header([
+            "figure",
+            "unit",
+            "goal",
+            "median",
+            "min .. max",
+            "runs",
+            "verdict",
+            "load 1 min",
+            "command",
+        ]);
         for figure in &self.figures {
             let Some((low, middle, high)) = spread(&figure.samples) else { continue };
             let (calm, _, busy) = spread(&figure.loads).unwrap_or_default();

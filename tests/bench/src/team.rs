@@ -50,7 +50,8 @@ pub(crate) async fn hire(deployment: &Deployment, most: i32) -> anyhow::Result<(
         admin.put_rep(PutRepRequest { rep: Some(rep) }).await?;
         admin.set_presence(SetPresenceRequest { rep_id, present: true }).await?;
     }
-    let member = |number: i32| PoolMember { rep_id: format!("rep{number}"), weight: 1 + number % 5, ..Default::default() };
+    let member =
+        |number: i32| PoolMember { rep_id: format!("rep{number}"), weight: 1 + number % 5, ..Default::default() };
     let pool = Pool {
         pool_id: "inbound".to_owned(),
         name: "Inbound".to_owned(),

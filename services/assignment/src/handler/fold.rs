@@ -122,6 +122,8 @@ impl<'a> Fold<'a> {
             Effect::TellHandRaised => {
                 self.keep(held, news);
                 self.caused_by(held, arrived);
+                // Should the rep not answer, it passes on before others.
+                held.lead.priority = Priority::HandRaise as i16;
                 let raised = news.hand_raised.clone().unwrap_or_default();
                 self.change.tell(held, held.assignment_as_told(), Happened::HandRaised(raised));
             }
@@ -174,8 +176,10 @@ impl<'a> Fold<'a> {
         lead.test = news.test;
         lead.product_line.clone_from(product_line);
         lead.person_uid = *person_uid;
+        let keys_before = (lead.person_key.take(), lead.account_key.take());
         lead.person_key = person_uid.map(|uid| self.key_of("person", &uid.to_string()));
         lead.account_key = (!account_domain.is_empty()).then(|| self.key_of("account", account_domain));
+        let keys_changed = keys_before != (lead.person_key.clone(), lead.account_key.clone());
         if lead.contact_no == 0 || *contact != held.contact {
             lead.contact_no += 1;
             held.contact = contact.clone();
@@ -184,6 +188,10 @@ impl<'a> Fold<'a> {
                 contact_no: lead.contact_no,
                 contact: contact.clone(),
             });
+        }
+        // The person became part of another one, or has another company now: whoever owns the lead owns that too.
+        if keys_changed && held.lead.state == LeadState::Accepted {
+            self.change.owned_by_current(held);
         }
     }
 

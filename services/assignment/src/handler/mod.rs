@@ -73,9 +73,11 @@ impl Handler for Intake {
         let mut outbox = std::mem::take(&mut fold.change.outbox);
         if fold.change.wants_planning() {
             *self.freed() = Instant::now().checked_add(TELL_FOR);
-        } else if let Some(pool_id) = fold.hottest_pool() {
-            // Not beside freed capacity: its reps are locked already, out of the order in which a plan locks them. And one
-            // pool only, for the same reason.
+        }
+        // Not if rows of reps or owners are locked already, out of the order in which a plan locks them; and one pool only,
+        // for the same reason.
+        let locked = !fold.change.freed.is_empty() || !fold.change.owners.is_empty();
+        if let Some(pool_id) = fold.hottest_pool().filter(|_| !locked) {
             if let Some(pool) = store::pool::try_lock(tx.connection(), &pool_id).await? {
                 let page = page::plan(tx, pool, self.incarnation, Look::Queue(None), PLAN_AT_ONCE).await?;
                 outbox.extend(page.change.outbox);

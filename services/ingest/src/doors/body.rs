@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{HeaderMap, header};
 use leadflow_platform::error::{ApiError, Code};
 use leadflow_platform::http::read_body;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::domain::limits;
 
@@ -38,7 +38,7 @@ impl BodyBudget {
         &self,
         headers: &HeaderMap,
         limit: usize,
-    ) -> Result<Option<SemaphorePermit<'_>>, ApiError> {
+    ) -> Result<Option<OwnedSemaphorePermit>, ApiError> {
         let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
         if length.is_some_and(|length| length > limit) {
             return Err(ApiError::payload_too_large(limit));
@@ -49,7 +49,7 @@ impl BodyBudget {
             return Ok(None);
         }
         let kib = u32::try_from(need.div_ceil(1024)).unwrap_or(u32::MAX);
-        match tokio::time::timeout(PATIENCE, self.kib.acquire_many(kib)).await {
+        match tokio::time::timeout(PATIENCE, Arc::clone(&self.kib).acquire_many_owned(kib)).await {
             Ok(Ok(permit)) => Ok(Some(permit)),
             _ => Err(ApiError::unavailable("too many large bodies at a time, send the same again")
                 .with_reason("BODY_MEMORY")),

@@ -13,6 +13,7 @@ use leadflow_platform::error::ApiError;
 
 use super::body::{self, header_text, media_type};
 use super::{Doors, answer, sender};
+use crate::domain::reject::{Reason, Reject};
 use crate::domain::rules::SourceRules;
 use crate::domain::{limits, mail};
 use crate::publish::Outbound;
@@ -20,7 +21,7 @@ use crate::sources::Mailbox;
 use crate::wire::rejected::Refused;
 
 /// How long a mail waits for its turn before the relay is told to come later.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) async fn take(doors: &Doors, name: &str, request: Request) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
@@ -33,15 +34,22 @@ pub(super) async fn take(doors: &Doors, name: &str, request: Request) -> Result<
         return Err(ApiError::unsupported_media_type("content-type: message/rfc822, with the raw mail"));
     }
     doors.rate_limits.take_events(&grant, 1)?;
-    let busy = || ApiError::unavailable("too many mails at a time, send the same again").with_reason("BODY_MEMORY");
-    let turn = tokio::time::timeout(PATIENCE, doors.mail_slots.acquire()).await;
-    let _turn = turn.map_err(|_| busy())?.map_err(|_| busy())?;
+    let _memory = doors.body_budget.take(&headers, limits::MAIL_BYTES).await?;
     let raw = body::read(&headers, body, limits::MAIL_BYTES).await?;
     let received_at = wall_now();
 
+    // A turn is taken when all of it is here: a relay that sends slowly keeps nobody else from theirs.
+    let busy = || ApiError::unavailable("too many mails at a time, send the same again").with_reason("BODY_MEMORY");
+    let turn = tokio::time::timeout(PATIENCE, doors.mail_slots.acquire()).await;
+    let turn = turn.map_err(|_| busy())?.map_err(|_| busy())?;
     let (parsed, of) = (raw.clone(), Arc::clone(&rules));
     let read = tokio::task::spawn_blocking(move || mail::engagement(&parsed, &mailbox.rules, &of, received_at));
-    let taken = read.await.map_err(|error| ApiError::internal("reading a mail failed", error))?;
+    // A parser's panic is a defect of ours, but the mail is what it is: kept with its reason, and never asked for again.
+    let taken = read.await.unwrap_or_else(|error| {
+        tracing::error!("a mail could not be read and is kept on the topic rejected: {error}");
+        Err(Reject::new(Reason::InvalidMime, "", "the mail could not be read"))
+    });
+    drop(turn);
     let mut out = Outbound::with_capacity(1);
     match taken {
         Ok(event) => {

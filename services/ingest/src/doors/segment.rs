@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use leadflow_platform::access::Grant;
 use leadflow_platform::clock::wall_now;
 use leadflow_platform::error::ApiError;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::body::{self, header_text, media_type};
 use super::{Doors, answer, sender};
@@ -51,6 +52,8 @@ struct Incoming {
     body: Bytes,
     grant: Option<Arc<Grant>>,
     received_at: Timestamp,
+    /// Given back when the request is answered.
+    _memory: Option<OwnedSemaphorePermit>,
 }
 
 /// Asks for the key before the body is read, where the key is in a header.
@@ -72,10 +75,10 @@ async fn receive(doors: &Doors, request: Request, single: bool) -> Result<Incomi
         Some(grant) if doors.sources.current().source(grant.source()).rudderstack => limits::RUDDERSTACK_BATCH_BYTES,
         _ => limits::BATCH_BYTES,
     };
-    let _memory = doors.body_budget.take(&headers, limit).await?;
+    let memory = doors.body_budget.take(&headers, limit).await?;
     let body = body::read(&headers, body, limit).await?;
     // The clock is read when all of it is here: the sender's clock is compared with this.
-    Ok(Incoming { headers, body, grant, received_at: wall_now() })
+    Ok(Incoming { headers, body, grant, received_at: wall_now(), _memory: memory })
 }
 
 impl Incoming {

@@ -24,10 +24,10 @@ pub enum Scope {
     /// Send events.
     #[serde(rename = "publish")]
     Publish,
-    /// Read leads and their reasons.
+    /// Read what qualification knows, with its reasons.
     #[serde(rename = "read:leads")]
     ReadLeads,
-    /// Read assigned leads, with contact.
+    /// Read the assigned stream, with contact.
     #[serde(rename = "read:assignments")]
     ReadAssignments,
     /// Accept, decline, touch for the reps of this key.
@@ -43,7 +43,7 @@ impl Scope {
     pub const ALL: [Scope; 5] =
         [Scope::Publish, Scope::ReadLeads, Scope::ReadAssignments, Scope::ActForRep, Scope::Admin];
 
-    /// "read:leads".
+    /// "publish", "read:assignments".
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -9,12 +9,12 @@ use leadflow_platform::topics::Topic;
 use leadflow_proto::platform::v1::DeadLetter;
 use prost::Message as _;
 
-use crate::support::{Noting, ROLE, World, produce_bytes, until};
+use crate::support::{Noting, ROLE, World, until};
 
 /// Values from numbers.
 fn produce(world: &World, count: usize, key: impl Fn(usize) -> String, value: impl Fn(usize) -> String) {
     let records = (0..count).map(|number| (key(number).into_bytes(), value(number).into_bytes()));
-    produce_bytes(world.kafka.config(), Topic::Engagement, 0, records);
+    world.produce_bytes(Topic::Engagement, 0, records);
 }
 
 async fn dead_letters(world: &World, count: usize) -> Vec<DeadLetter> {

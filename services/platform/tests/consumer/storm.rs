@@ -31,7 +31,7 @@ async fn consumers_that_come_and_go_apply_each_event_once() {
         for partition in 0..size.partitions {
             world.produce_numbered(partition, &format!("{round}-{partition}"), size.per_round);
         }
-        tokio::time::sleep(Duration::from_millis(random.random_range(0..1500))).await;
+        tokio::time::sleep(Duration::from_millis(random.random_range(0..1000))).await;
         if running.len() == size.consumers || (running.len() > 1 && random.random_bool(0.4)) {
             let leaving = running.remove(random.random_range(0..running.len()));
             leaving.stop().await;

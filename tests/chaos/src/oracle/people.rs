@@ -50,12 +50,15 @@ pub(super) async fn check(arguments: &OracleArguments, acks: &[Ack], topics: &To
     ])
 }
 
-/// The public rule: UUIDv5(UUIDv5(namespace URL, "leadflow:source:" + source id), the sender's message id).
+/// The namespace of sources, as docs/sending-events.md tells it.
+const SOURCES: uuid::Uuid = uuid::Uuid::from_u128(0x8f0c_3d1e_5b77_4c1a_9d55_6c65_6164_666c);
+
+/// The public rule: UUIDv5(UUIDv5(namespace of sources, source id), the sender's message id).
 fn event_id(ack: &Ack) -> String {
     if let Some(id) = &ack.event_id {
         return id.clone();
     }
-    let source = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_URL, b"leadflow:source:web");
+    let source = uuid::Uuid::new_v5(&SOURCES, b"web");
     uuid::Uuid::new_v5(&source, ack.message_id.as_bytes()).to_string()
 }
 

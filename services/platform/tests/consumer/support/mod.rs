@@ -7,7 +7,7 @@ mod world;
 
 pub(crate) use handler::{Gate, Hold, Noting};
 pub(crate) use proxy::FaultProxy;
-pub(crate) use world::{ROLE, Running, World, produce_bytes};
+pub(crate) use world::{ROLE, Running, World};
 
 use std::future::Future;
 use std::time::Duration;

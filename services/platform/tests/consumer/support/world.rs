@@ -37,6 +37,7 @@ pub(crate) struct Effect {
 pub(crate) struct World {
     pub(crate) database: TestDatabase,
     pub(crate) kafka: TestKafka,
+    producer: ThreadedProducer<DefaultProducerContext>,
     /// Off in every process that starts from here on.
     off: Mutex<Vec<Mechanism>>,
     /// Whether consumers read the bulk topic too.
@@ -68,7 +69,9 @@ impl World {
         ] {
             sqlx::query(statement).execute(database.database().pool()).await.expect("a table of the test");
         }
-        Self { database, kafka: kafka.await, off: Mutex::default(), bulk: true }
+        let kafka = kafka.await;
+        let producer = producer(kafka.config());
+        Self { database, kafka, producer, off: Mutex::default(), bulk: true }
     }
 
     /// Without the bulk topic: then two partitions are always shared one to one.
@@ -107,7 +110,7 @@ impl World {
         records: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) {
         let records = records.into_iter().map(|(key, value)| (key.as_bytes().to_vec(), value.as_bytes().to_vec()));
-        produce_bytes(self.kafka.config(), topic, partition, records);
+        self.produce_bytes(topic, partition, records);
     }
 
     /// `count` events "<prefix>-<number>" with as many keys on one partition of engagement.
@@ -116,17 +119,31 @@ impl World {
             let text = format!("{prefix}-{number:05}").into_bytes();
             (text.clone(), text)
         });
-        produce_bytes(self.kafka.config(), Topic::Engagement, partition, records);
+        self.produce_bytes(Topic::Engagement, partition, records);
+    }
+
+    /// Sends and waits for the acknowledgements.
+    pub(crate) fn produce_bytes(
+        &self,
+        topic: Topic,
+        partition: i32,
+        records: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>,
+    ) {
+        let name = self.kafka.config().topic_name(topic);
+        for (key, value) in records {
+            let record = BaseRecord::to(&name).partition(partition).key(&key).payload(&value);
+            self.producer.send(record).map_err(|(error, _)| error).expect("room in the queue");
+        }
+        self.producer.flush(PATIENCE).expect("acknowledged");
     }
 
     /// One event with one header on partition 0.
     pub(crate) fn produce_with_header(&self, event: &str, name: &str, value: &[u8]) {
-        let producer = producer(self.kafka.config());
         let topic = self.engagement();
         let headers = OwnedHeaders::new().insert(Header { key: name, value: Some(value) });
         let record = BaseRecord::to(&topic).partition(0).key("key").payload(event).headers(headers);
-        producer.send(record).map_err(|(error, _)| error).expect("room in the queue");
-        producer.flush(PATIENCE).expect("acknowledged");
+        self.producer.send(record).map_err(|(error, _)| error).expect("room in the queue");
+        self.producer.flush(PATIENCE).expect("acknowledged");
     }
 
     /// What Kafka thinks this group has read of engagement, by partition.
@@ -249,22 +266,6 @@ impl Running {
     pub(crate) async fn ended(self) -> anyhow::Result<()> {
         self.tasks.run_until(std::future::pending(), Duration::from_secs(20)).await
     }
-}
-
-/// Sends and waits for the acknowledgements.
-pub(crate) fn produce_bytes(
-    config: &KafkaConfig,
-    topic: Topic,
-    partition: i32,
-    records: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>,
-) {
-    let producer = producer(config);
-    let name = config.topic_name(topic);
-    for (key, value) in records {
-        let record = BaseRecord::to(&name).partition(partition).key(&key).payload(&value);
-        producer.send(record).map_err(|(error, _)| error).expect("room in the queue");
-    }
-    producer.flush(Duration::from_secs(30)).expect("acknowledged");
 }
 
 fn producer(config: &KafkaConfig) -> ThreadedProducer<DefaultProducerContext> {
