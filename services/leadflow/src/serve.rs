@@ -17,7 +17,7 @@ use leadflow_platform::pg::{Database, PgConfig};
 use leadflow_platform::run::{DRAIN, Tasks};
 use leadflow_platform::server::{self, Limits, Listener};
 use leadflow_platform::telemetry::{self, Telemetry};
-use leadflow_platform::topics::{self, Topic, TopicsError, TopicsFile};
+use leadflow_platform::topics::{self, Mismatch, Topic, TopicsError, TopicsFile};
 
 use crate::cli::{Global, Role};
 
@@ -78,8 +78,15 @@ const fn service_name(role: Role) -> &'static str {
 /// The topics must be as the topics file says; a broker that is away at the start is waited for, since everything is
 /// started at once where many machines come up together.
 async fn require_topics(shared: &Shared, wanted: &[Topic]) -> anyhow::Result<()> {
+    let missing_until = tokio::time::Instant::now() + TOPICS_APPEAR_WITHIN;
     loop {
         match topics::require(&shared.kafka, &shared.topics, wanted).await {
+            Err(TopicsError::Mismatches(found))
+                if found.iter().all(|one| matches!(one, Mismatch::Missing { .. } | Mismatch::LongerRetention { .. }))
+                    && tokio::time::Instant::now() < missing_until =>
+            {
+                tokio::time::sleep(RETRY).await;
+            }
             Err(TopicsError::Unreachable { brokers, source }) => {
                 tracing::warn!("waiting for the broker at {brokers}: {source}");
                 tokio::time::sleep(RETRY).await;
@@ -103,6 +110,9 @@ async fn wait_for_database(config: &PgConfig, schema: &'static str) -> anyhow::R
         }
     }
 }
+
+/// Topics that were just created reach every broker a moment later.
+const TOPICS_APPEAR_WITHIN: Duration = Duration::from_secs(10);
 
 /// Between two looks for a broker or a database at the start.
 const RETRY: Duration = Duration::from_secs(1);

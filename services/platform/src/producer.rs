@@ -6,10 +6,12 @@
 //! the sender's id makes a second copy a duplicate.
 
 mod delivery;
+mod pace;
 mod settings;
 mod warm;
 
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
 
@@ -19,12 +21,15 @@ use crate::record::{CloudEvent, TraceParent};
 use crate::topics::Topic;
 
 use delivery::{Batch, Deliveries, Delivery};
+use pace::Pace;
 use settings::ingest_settings;
 pub(crate) use settings::outbox_settings;
 pub(crate) use warm::warm_up;
 
 /// A door waits this long for the acknowledgement, then says 503.
 pub const DEADLINE: Duration = Duration::from_secs(2);
+/// How long a record waits for company when many come.
+const GATHER: Duration = Duration::from_millis(1);
 /// Largest key + value of a record; below the topics' `max.message.bytes` with room for headers and framing.
 pub const MAX_RECORD_BYTES: usize = 1000 * 1024;
 
@@ -60,11 +65,21 @@ pub enum SendError {
     Broker(String),
 }
 
-/// The producer of a door. Cheap to clone; all clones share the queue.
+/// The producer of a door. Cheap to clone; all clones share the queues.
 #[derive(Clone)]
 pub struct Producer {
-    producer: ThreadedProducer<Deliveries>,
-    names: std::sync::Arc<[String; Topic::ALL.len()]>,
+    shared: Arc<Shared>,
+}
+
+/// librdkafka fixes the time that a record waits for company when a producer is made. So there are two: one that sends at
+/// once, for quiet times, and one that waits a moment, for busy ones. Records of one key that are sent one after the other,
+/// each after the acknowledgement of the one before, keep their order; what is sent at the same time has none.
+struct Shared {
+    at_once: ThreadedProducer<Deliveries>,
+    gathering: ThreadedProducer<Deliveries>,
+    pace: Mutex<Pace>,
+    made: Instant,
+    names: [String; Topic::ALL.len()],
 }
 
 impl std::fmt::Debug for Producer {
@@ -95,8 +110,16 @@ impl Producer {
     /// # Errors
     /// [`ProducerError::Settings`].
     pub fn connect(kafka: &KafkaConfig) -> Result<Self, ProducerError> {
-        let producer = ingest_settings(kafka).create_with_context(Deliveries).map_err(ProducerError::Settings)?;
-        Ok(Self { producer, names: std::sync::Arc::new(Topic::ALL.map(|topic| kafka.topic_name(topic))) })
+        let make =
+            |linger| ingest_settings(kafka, linger).create_with_context(Deliveries).map_err(ProducerError::Settings);
+        let shared = Shared {
+            at_once: make(Duration::ZERO)?,
+            gathering: make(GATHER)?,
+            pace: Mutex::default(),
+            made: Instant::now(),
+            names: Topic::ALL.map(|topic| kafka.topic_name(topic)),
+        };
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// Learns where the partitions of these topics are, and gets the producer id. A cold producer would make its first
@@ -105,9 +128,10 @@ impl Producer {
     /// # Errors
     /// [`ProducerError::Metadata`] if no broker answers or a topic does not exist.
     pub async fn warm_up(&self, topics: &[Topic]) -> Result<(), ProducerError> {
-        let producer = self.producer.clone();
+        let shared = Arc::clone(&self.shared);
         let names: Vec<String> = topics.iter().map(|topic| self.name(*topic).to_owned()).collect();
-        tokio::task::spawn_blocking(move || warm_up(producer.client(), &names))
+        let warm = move || shared.both().into_iter().try_for_each(|producer| warm_up(producer.client(), &names));
+        tokio::task::spawn_blocking(warm)
             .await
             .expect("asking for metadata does not panic")
             .map_err(|cold| ProducerError::Metadata { topic: cold.topic, reason: cold.reason })
@@ -126,7 +150,8 @@ impl Producer {
         payload: Vec<u8>,
     ) -> Result<(), SendError> {
         let (batch, done) = Batch::new(1);
-        self.hand_over(topic, key, event, trace, &payload, Delivery::new(&batch, 0));
+        let producer = self.shared.pick(1);
+        self.hand_over(producer, (topic, key, event, trace, &payload), Delivery::new(&batch, 0));
         batch.wait(done, DEADLINE).await;
         batch.into_results().pop().expect("one result per record")
     }
@@ -137,9 +162,11 @@ impl Producer {
             return Vec::new();
         }
         let (batch, done) = Batch::new(records.len());
+        let producer = self.shared.pick(records.len());
         for (index, record) in records.iter().enumerate() {
             let Outgoing { topic, key, event, trace, payload } = record;
-            self.hand_over(*topic, key, event, trace.as_ref(), payload, Delivery::new(&batch, index));
+            let record = (*topic, key.as_slice(), event, trace.as_ref(), payload.as_slice());
+            self.hand_over(producer, record, Delivery::new(&batch, index));
         }
         batch.wait(done, DEADLINE).await;
         batch.into_results()
@@ -148,28 +175,31 @@ impl Producer {
     /// Records that were handed over and not yet acknowledged or given up.
     #[must_use]
     pub fn in_flight(&self) -> usize {
-        usize::try_from(self.producer.in_flight_count()).unwrap_or(0)
+        self.shared.both().into_iter().map(|producer| usize::try_from(producer.in_flight_count()).unwrap_or(0)).sum()
     }
 
     /// Waits until everything that was handed over is acknowledged or given up, at most `patience`. For the drain.
     pub async fn flush(&self, patience: Duration) {
-        let producer = self.producer.clone();
+        let shared = Arc::clone(&self.shared);
+        let deadline = Instant::now() + patience;
         // The outcome of each record goes to whoever sent it.
-        let _ = tokio::task::spawn_blocking(move || producer.flush(patience)).await;
+        let _ = tokio::task::spawn_blocking(move || {
+            for producer in shared.both() {
+                let _ = producer.flush(deadline.saturating_duration_since(Instant::now()));
+            }
+        })
+        .await;
     }
 
     fn name(&self, topic: Topic) -> &str {
         let position = Topic::ALL.iter().position(|other| *other == topic).expect("every topic is in the list");
-        &self.names[position]
+        &self.shared.names[position]
     }
 
     fn hand_over(
         &self,
-        topic: Topic,
-        key: &[u8],
-        event: &CloudEvent,
-        trace: Option<&TraceParent>,
-        payload: &[u8],
+        producer: &ThreadedProducer<Deliveries>,
+        (topic, key, event, trace, payload): (Topic, &[u8], &CloudEvent, Option<&TraceParent>, &[u8]),
         delivery: Box<Delivery>,
     ) {
         if key.len() + payload.len() > MAX_RECORD_BYTES {
@@ -181,8 +211,20 @@ impl Producer {
         if !key.is_empty() {
             record = record.key(key);
         }
-        if let Err((error, record)) = self.producer.send(record) {
+        if let Err((error, record)) = producer.send(record) {
             record.delivery_opaque.settle(Err(delivery::send_error(&error)));
         }
+    }
+}
+
+impl Shared {
+    fn both(&self) -> [&ThreadedProducer<Deliveries>; 2] {
+        [&self.at_once, &self.gathering]
+    }
+
+    fn pick(&self, records: usize) -> &ThreadedProducer<Deliveries> {
+        let now = self.made.elapsed();
+        let busy = self.pace.lock().unwrap_or_else(PoisonError::into_inner).note(now, records as u64);
+        if busy { &self.gathering } else { &self.at_once }
     }
 }

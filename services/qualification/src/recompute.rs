@@ -15,7 +15,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::domain::decide::Trigger;
-use crate::domain::event::EngagementEvent;
+use crate::domain::event::{EngagementEvent, UNDATED_WEEK};
 use crate::domain::identity::{IdentifierId, PersonId, present};
 use crate::domain::person::{Profile, Touches};
 use crate::domain::rules::{DisqualificationReason, Grade, Hits, Model};
@@ -170,16 +170,14 @@ async fn fold(
     let subjects: Vec<IdentifierId> =
         store::identifier::members(connection, &[id]).await?.iter().map(|known| known.node.id).collect();
     let mut hits = Hits::default();
-    for subject in &subjects {
-        let mut after = None;
-        loop {
-            let page = store::timeline::of_subject(connection, *subject, first_week.0, after, PAGE).await?;
-            page.iter().filter_map(|(_, _, data)| read_event(data)).for_each(|event| folded.add(&event, model, &mut hits));
-            match page.last() {
-                Some((week, event_id, _)) if i64::try_from(page.len()).is_ok_and(|read| read == PAGE) => {
-                    after = Some((*week, *event_id));
-                }
-                _ => break,
+    let few = store::timeline::of_subjects(connection, &subjects, first_week.0, PAGE).await?;
+    if i64::try_from(few.len()).is_ok_and(|read| read <= PAGE) {
+        few.iter().filter_map(|data| read_event(data)).for_each(|event| folded.add(&event, model, &mut hits));
+    } else {
+        drop(few);
+        for subject in &subjects {
+            for weeks in [(UNDATED_WEEK, UNDATED_WEEK), (first_week.0, i32::MAX)] {
+                fold_pages(connection, *subject, weeks, &mut folded, (model, &mut hits)).await?;
             }
         }
     }
@@ -191,6 +189,27 @@ async fn fold(
     folded.acc.forget_before(first_day);
     folded.outs.extend(folded.profile.outs.keys().copied());
     Ok(folded)
+}
+
+/// Everything of one subject in these weeks, page by page.
+async fn fold_pages(
+    connection: &mut PgConnection,
+    subject: IdentifierId,
+    weeks: (i32, i32),
+    folded: &mut Folded,
+    (model, hits): (&Model, &mut Hits),
+) -> Result<(), HandlerError> {
+    let mut after = None;
+    loop {
+        let page = store::timeline::of_subject(connection, subject, weeks, after, PAGE).await?;
+        page.iter().filter_map(|(_, _, data)| read_event(data)).for_each(|event| folded.add(&event, model, hits));
+        match page.last() {
+            Some((week, event_id, _)) if i64::try_from(page.len()).is_ok_and(|read| read == PAGE) => {
+                after = Some((*week, *event_id));
+            }
+            _ => return Ok(()),
+        }
+    }
 }
 
 impl Folded {

@@ -106,7 +106,7 @@ impl Casting {
         let family_name = FAMILY[(self.drawn * 3 + self.random.random_range(0..FAMILY.len())) % FAMILY.len()];
         self.drawn += 1;
         let (country, time_zone) =
-            if self.drawn % 2 == 0 { ("US", "America/New_York") } else { ("DE", "Europe/Berlin") };
+            if self.drawn.is_multiple_of(2) { ("US", "America/New_York") } else { ("DE", "Europe/Berlin") };
         let local = format!("{}.{}.{}{}", ascii(given_name), ascii(family_name), self.tag, self.drawn);
         Person {
             given_name,

@@ -226,9 +226,12 @@ impl Stand {
     ///
     /// # Errors
     /// What the last attempt said.
-    pub async fn publish_model(&self, file: &str) -> anyhow::Result<()> {
+    pub async fn publish_model(&mut self, file: &str) -> anyhow::Result<()> {
         let mut last = None;
         for _ in 0..120 {
+            for process in &mut self.processes {
+                process.revive()?;
+            }
             match self.leadflow(&["model", "publish", file]).await {
                 Ok(_) => return Ok(()),
                 Err(error) => last = Some(error),

@@ -5,8 +5,9 @@ use std::sync::{Mutex, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, RebalanceProtocol};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, Offset, Statistics, TopicPartitionList};
 
@@ -21,6 +22,8 @@ const CLAIM_DEADLINE: Duration = Duration::from_secs(120);
 const CLAIM_TIMEOUT: Duration = Duration::from_secs(20);
 /// One question to the broker.
 const WATERMARK_TIMEOUT: Duration = Duration::from_secs(5);
+/// Trouble with the broker is said this often, the rest at debug.
+const SAY_EVERY: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -32,6 +35,8 @@ pub(crate) struct GroupContext {
     pub(crate) assignment: Mutex<Assignment>,
     /// Why it cannot go on. Taken by the group thread after each poll.
     pub(crate) failure: Mutex<Option<Broken>>,
+    /// When trouble with the broker was last said aloud.
+    pub(crate) said: Mutex<Option<Instant>>,
 }
 
 /// What cannot be mended inside of a callback.
@@ -56,6 +61,10 @@ impl ClientContext for GroupContext {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        // The end of a partition is no error: the lanes asked to be told of it.
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF) {
+            return;
+        }
         tracing::warn!(consumer = self.shared.consumer, %error, reason, "broker");
     }
 }
@@ -84,6 +93,17 @@ impl ConsumerContext for GroupContext {
 }
 
 impl GroupContext {
+    /// A broker that is away is named twenty times a second, by librdkafka's logs and by its errors.
+    fn say(&self, what: &str, why: &str) {
+        let mut said = locked(&self.said);
+        if said.is_some_and(|at| at.elapsed() < SAY_EVERY) {
+            tracing::debug!(consumer = self.shared.consumer, what, why, "trouble with the broker");
+        } else {
+            *said = Some(Instant::now());
+            tracing::warn!(consumer = self.shared.consumer, what, why, "trouble with the broker; trying on");
+        }
+    }
+
     fn keys(&self, list: &TopicPartitionList) -> Vec<Key> {
         list.elements().iter().filter_map(|element| self.shared.key(element.topic(), element.partition())).collect()
     }

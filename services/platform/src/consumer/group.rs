@@ -57,6 +57,7 @@ fn build(shared: &Arc<Shared>) -> anyhow::Result<Arc<GroupConsumer>> {
         consumer: OnceLock::new(),
         assignment: Mutex::default(),
         failure: Mutex::default(),
+        said: Mutex::default(),
     };
     let consumer = GroupConsumer::from_config_and_context(&config, context).context("make the Kafka consumer")?;
     let consumer = Arc::new(consumer);

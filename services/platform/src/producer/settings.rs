@@ -1,5 +1,7 @@
 //! The two profiles as librdkafka settings. Both idempotent, both wait for all in-sync replicas.
 
+use std::time::Duration;
+
 use rdkafka::ClientConfig;
 
 use crate::kafka::KafkaConfig;
@@ -30,14 +32,15 @@ pub(crate) fn outbox_settings(kafka: &KafkaConfig) -> ClientConfig {
     config
 }
 
-/// A door: gives up after 15 s (the client was told 503 long before), holds at most 32 MiB for a broker that is away.
-pub(crate) fn ingest_settings(kafka: &KafkaConfig) -> ClientConfig {
+/// A door: gives up after 15 s (the client was told 503 long before). A door has two of these (see `Producer`), so together
+/// they hold at most 32 MiB for a broker that is away.
+pub(crate) fn ingest_settings(kafka: &KafkaConfig, linger: Duration) -> ClientConfig {
     let mut config = common(kafka, "leadflow-ingest");
     config
         .set("message.timeout.ms", "15000")
-        .set("linger.ms", "0")
+        .set("linger.ms", linger.as_millis().to_string())
         .set("compression.type", "none")
         .set("queue.buffering.max.messages", "1000000")
-        .set("queue.buffering.max.kbytes", "32768");
+        .set("queue.buffering.max.kbytes", "16384");
     config
 }

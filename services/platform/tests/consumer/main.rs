@@ -8,3 +8,4 @@ mod poison;
 mod recovery;
 mod storm;
 mod support;
+mod zz;

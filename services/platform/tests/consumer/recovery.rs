@@ -72,7 +72,7 @@ async fn the_same_batch_comes_again_after_a_transient_error_and_when_the_handler
     let world = World::new(1).await;
     let handler = Arc::new(Noting::default());
     handler.fail.store(3, Ordering::Relaxed);
-    handler.again.store(25, Ordering::Relaxed);
+    handler.again.store(12, Ordering::Relaxed);
     world.produce_numbered(0, "a", 100);
     let running = world.start(&handler).await;
     world.until_drained(1).await;

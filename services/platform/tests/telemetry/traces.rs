@@ -57,7 +57,7 @@ impl Role {
         let tasks = Tasks::new();
         let listener = server::bind(([127, 0, 0, 1], 0).into()).await.expect("a free port");
         let address = listener.local_addr();
-        let router = layers(Router::new().route("/work/{id}", get(work)));
+        let router = layers(Router::new().route("/orders/{id}", get(work)));
         server::serve(&tasks, "public", listener, router, Limits::default());
         Self { tasks, address }
     }
@@ -66,7 +66,7 @@ impl Role {
         use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
         let traceparent = traceparent.map(|value| format!("traceparent: {value}\r\n")).unwrap_or_default();
         let request =
-            format!("GET /work/jane@example.com HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{traceparent}\r\n");
+            format!("GET /orders/jane@example.com HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{traceparent}\r\n");
         let mut stream = tokio::net::TcpStream::connect(self.address).await.expect("a connection");
         stream.write_all(request.as_bytes()).await.expect("sent");
         let mut text = String::new();
@@ -99,11 +99,11 @@ async fn child_with_a_sampled_request() {
     let by_name: HashMap<&str, &Span> = spans.iter().map(|span| (span.name.as_str(), span)).collect();
     assert_eq!(spans.len(), 5, "{:?}", by_name.keys());
     assert!(spans.iter().all(|span| hex(&span.trace_id) == TRACE));
-    let server = by_name["GET /work/{id}"];
+    let server = by_name["GET /orders/{id}"];
     assert_eq!((hex(&server.parent_span_id).as_str(), server.kind), (CALLER, SpanKind::Server as i32));
     assert_eq!(handed_on, format!("00-{TRACE}-{}-01", hex(&server.span_id)));
     for (name, value) in
-        [("http.request.method", "GET"), ("http.route", "/work/{id}"), ("http.response.status_code", "200")]
+        [("http.request.method", "GET"), ("http.route", "/orders/{id}"), ("http.response.status_code", "200")]
     {
         assert_eq!(attribute(server, name).as_deref(), Some(value), "{name}");
     }
@@ -166,7 +166,7 @@ async fn child_that_begins_traces() {
     role.stop(&telemetry).await;
     let spans = collector.spans();
     let roots: Vec<_> = spans.iter().filter(|span| span.parent_span_id.is_empty()).collect();
-    assert_eq!((roots.len(), roots[0].name.as_str()), (1, "GET /work/{id}"));
+    assert_eq!((roots.len(), roots[0].name.as_str()), (1, "GET /orders/{id}"));
     assert!(spans.iter().all(|span| span.trace_id == roots[0].trace_id));
 }
 

@@ -12,21 +12,19 @@ use uuid::Uuid;
 use super::Backend;
 use crate::domain::decide::LeadState;
 use crate::domain::identity::PersonId;
-use crate::domain::rules::{Hits, RuleNo};
 use crate::domain::score::explain;
 use crate::people::Person;
 use crate::store::{self, corrupt};
 use crate::store::lead::LeadRow;
-use crate::store::partition::monday;
-use crate::wire::lines::{MOST_EVENT_IDS, fit_reasons, reasons};
+use crate::wire::lines::{fit_reasons, reasons};
 use crate::wire::to_proto_time;
-use crate::work::{Work, read_event};
+use crate::work::{Evidence, Work};
 
 /// A person with all that was loaded of them.
 pub(super) struct Present {
     work: Work,
     person: PersonId,
-    evidence: HashMap<RuleNo, Vec<Uuid>>,
+    evidence: Evidence,
 }
 
 impl Backend {
@@ -44,39 +42,14 @@ impl Backend {
         let mut work = Work::new(now, self.incarnation);
         work.people.insert(person, loaded);
         work.load(connection, [person]).await?;
-        let mut present = Present { work, person, evidence: HashMap::new() };
-        present.read_evidence(connection).await?;
-        Ok(present)
+        let evidence = Evidence::read(connection, &work, &[person]).await?;
+        Ok(Present { work, person, evidence })
     }
 }
 
 impl Present {
     fn row(&self) -> Option<&Person> {
         self.work.people.get(&self.person)
-    }
-
-    async fn read_evidence(&mut self, connection: &mut PgConnection) -> Result<(), ApiError> {
-        let Some(person) = self.row() else { return Ok(()) };
-        let first_week = monday(self.work.today.plus(-person.rules.model.horizon_days())).0;
-        let ids: Vec<_> = store::identifier::members(connection, &[self.person]).await?.iter().map(|known| known.node.id).collect();
-        let model = &person.rules.model;
-        let mut found: HashMap<RuleNo, Vec<_>> = HashMap::new();
-        let mut hits = Hits::default();
-        for entry in store::timeline::evidence(connection, &ids, first_week).await? {
-            let Some(event) = read_event(&entry.data) else { continue };
-            model.evaluate(&event, &mut hits);
-            for rule in &hits.scoring {
-                found.entry(*rule).or_default().push(event.order_key());
-            }
-        }
-        self.evidence = found
-            .into_iter()
-            .map(|(rule, mut keys)| {
-                keys.sort_unstable_by(|one, other| other.cmp(one));
-                (rule, keys.into_iter().map(|(_, id)| id).take(MOST_EVENT_IDS).collect())
-            })
-            .collect();
-        Ok(())
     }
 
     /// Today's score; its lines add up to it.
@@ -92,7 +65,7 @@ impl Present {
             engagement_milli_points: explanation.score_milli,
             scored_on: explanation.day.0,
             rules: person.rules.label.clone(),
-            reasons: reasons(&explanation, |rule| self.evidence.get(&rule).cloned().unwrap_or_default()),
+            reasons: reasons(&explanation, |rule| self.evidence.newest(self.person, rule, None, &HashMap::new())),
             fit_reasons: fit_reasons(&known.ask(|facts| person.rules.model.fit(facts))),
         }
     }

@@ -70,30 +70,28 @@ pub struct Entry {
     pub data: Vec<u8>,
 }
 
-/// Most events read per identifier for an explanation.
+/// Most events read per identifier and week for an explanation.
 const MOST_EVIDENCE: i64 = 200;
 
-/// Events of these identifiers for explanations, of the newest weeks: at most 200 of each. Junk subjects give nothing.
+/// Events of these identifiers in these weeks, for explanations: at most 200 per pair. Each pair is one look into one
+/// partition.
 ///
 /// # Errors
 /// [`PgError`].
 pub async fn evidence(
     connection: &mut PgConnection,
-    identifiers: &[IdentifierId],
-    first_week: i32,
+    pairs: &[(IdentifierId, i32)],
 ) -> Result<Vec<Entry>, PgError> {
-    // The primary key has the weeks of a subject in order: the newest partitions first, and no further than needed.
     let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as(
-        "select s.id, t.data from unnest($1::bigint[]) s(id) \
+        "select p.id, t.data from unnest($1::bigint[], $2::int[]) p(id, week) \
          cross join lateral (select t.data from timeline t \
-           where t.subject_id = s.id and (t.week >= $2 or t.week = -719162) and t.credited_id is null and not t.voided \
-           order by t.week desc limit $3) t \
+           where t.subject_id = p.id and t.week = p.week and t.credited_id is null and not t.voided limit $3) t \
          union all \
          select t.credited_id, t.data from timeline t \
-         where t.credited_id = any($1) and (t.week >= $2 or t.week = -719162) and not t.voided",
+         where t.credited_id = any($1) and t.week = any($2) and not t.voided",
     )
-    .bind(identifiers.iter().map(|id| id.0).collect::<Vec<_>>())
-    .bind(first_week)
+    .bind(pairs.iter().map(|(id, _)| id.0).collect::<Vec<_>>())
+    .bind(pairs.iter().map(|(_, week)| *week).collect::<Vec<_>>())
     .bind(MOST_EVIDENCE)
     .fetch_all(connection)
     .await
@@ -101,22 +99,47 @@ pub async fn evidence(
     Ok(rows.into_iter().map(|(id, data)| Entry { identifier: IdentifierId(id), data }).collect())
 }
 
-/// One page of what came under this subject, in the order of the primary key, beginning after `after`. Events that are
-/// credited to somebody else, or voided, are left out.
+/// Everything that came under these subjects since `first_week` (undated events included), if that is at most `most`
+/// events; else `most + 1` of them. Events that are credited to somebody else, or voided, are left out.
+///
+/// # Errors
+/// [`PgError`].
+pub async fn of_subjects(
+    connection: &mut PgConnection,
+    subjects: &[IdentifierId],
+    first_week: i32,
+    most: i64,
+) -> Result<Vec<Vec<u8>>, PgError> {
+    sqlx::query_scalar(
+        "(select data from timeline where subject_id = any($1) and week >= $2 and credited_id is null and not voided limit $3) \
+         union all \
+         (select data from timeline where subject_id = any($1) and week = -719162 and credited_id is null and not voided \
+           limit $3)",
+    )
+    .bind(subjects.iter().map(|id| id.0).collect::<Vec<_>>())
+    .bind(first_week)
+    .bind(most + 1)
+    .fetch_all(connection)
+    .await
+    .map_err(tried("read the timeline"))
+}
+
+/// One page of what came under this subject in the weeks from `first_week` to `last_week`, in the order of the primary key,
+/// beginning after `after`. Events that are credited to somebody else, or voided, are left out.
 ///
 /// # Errors
 /// [`PgError`].
 pub async fn of_subject(
     connection: &mut PgConnection,
     subject: IdentifierId,
-    first_week: i32,
+    (first_week, last_week): (i32, i32),
     after: Option<(i32, Uuid)>,
     most: i64,
 ) -> Result<Vec<(i32, Uuid, Vec<u8>)>, PgError> {
     let (week, event_id) = after.unwrap_or((i32::MIN, Uuid::nil()));
     sqlx::query_as(
         "select week, event_id, data from timeline \
-         where subject_id = $1 and credited_id is null and not voided and (week >= $2 or week = -719162) \
+         where subject_id = $1 and credited_id is null and not voided and week between $2 and $6 \
            and (week, event_id) > ($3, $4) \
          order by week, event_id limit $5",
     )
@@ -125,6 +148,7 @@ pub async fn of_subject(
     .bind(week)
     .bind(event_id)
     .bind(most)
+    .bind(last_week)
     .fetch_all(connection)
     .await
     .map_err(tried("read the timeline"))

@@ -1,7 +1,8 @@
-//! Which events stand behind the lines of an explanation: read from the timeline when something is told. The 20 newest per
-//! line, of at most 200 of the newest weeks per identifier; how many there are in all is in the accumulator.
+//! Which events stand behind the lines of an explanation: read from the timeline when something is told, in the weeks in
+//! which something counted. The 20 newest per line, of at most 200 per identifier and week; how many there are in all is in
+//! the accumulator. An event whose sender's clock was weeks off stands in another week and is counted, but not named.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use leadflow_platform::pg::PgError;
 use leadflow_proto::engagement::v1 as engagement;
@@ -9,7 +10,7 @@ use prost::Message as _;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::domain::event::EngagementEvent;
+use crate::domain::event::{EngagementEvent, UNDATED_WEEK};
 use crate::domain::identity::{IdentifierId, OrderKey, PersonId};
 use crate::domain::rules::{Hits, RuleNo};
 use crate::store;
@@ -21,32 +22,35 @@ use crate::wire::lines::MOST_EVENT_IDS;
 use super::Work;
 use super::answer::Moment;
 
+/// Most looks into the timeline for one person.
+const MOST_PAIRS: usize = 400;
+
 /// Events by person and rule, the newest first.
 #[derive(Debug, Default)]
-pub(super) struct Evidence {
+pub(crate) struct Evidence {
     events: HashMap<(PersonId, RuleNo), Vec<OrderKey>>,
 }
 
 impl Evidence {
     /// Reads what stands behind these answers.
-    pub(super) async fn read(connection: &mut PgConnection, work: &Work, moments: &[Moment]) -> Result<Self, PgError> {
+    pub(super) async fn of(connection: &mut PgConnection, work: &Work, moments: &[Moment]) -> Result<Self, PgError> {
         // A person without points has no lines to explain.
         let persons: BTreeSet<PersonId> =
             moments.iter().filter(|moment| !moment.explanation.lines.is_empty()).map(|moment| moment.person).collect();
+        Self::read(connection, work, &persons.into_iter().collect::<Vec<_>>()).await
+    }
+
+    /// Reads what stands behind the points of these persons, who are in `work`.
+    pub(crate) async fn read(connection: &mut PgConnection, work: &Work, persons: &[PersonId]) -> Result<Self, PgError> {
         if persons.is_empty() {
             return Ok(Self::default());
         }
-        let persons: Vec<PersonId> = persons.into_iter().collect();
-        let owner: HashMap<IdentifierId, PersonId> = store::identifier::members(connection, &persons)
+        let owner: HashMap<IdentifierId, PersonId> = store::identifier::members(connection, persons)
             .await?
             .into_iter()
             .map(|known| (known.node.id, known.person))
             .collect();
-        let longest = work.people.values().map(|person| person.rules.model.horizon_days()).max().unwrap_or_default();
-        let first_week = monday(work.today.plus(-longest)).0;
-        let mut ids: Vec<IdentifierId> = owner.keys().copied().collect();
-        ids.sort_unstable();
-        let entries = store::timeline::evidence(connection, &ids, first_week).await?;
+        let entries = store::timeline::evidence(connection, &pairs(work, &owner)).await?;
         Ok(Self::sort(work, &owner, entries))
     }
 
@@ -68,7 +72,7 @@ impl Evidence {
     }
 
     /// The newest events of a person that met a rule, without those that came after place `before` of the batch.
-    pub(super) fn newest(
+    pub(crate) fn newest(
         &self,
         person: PersonId,
         rule: RuleNo,
@@ -82,6 +86,27 @@ impl Evidence {
         let events = self.events.get(&(person, rule)).into_iter().flatten();
         events.map(|(_, id)| *id).filter(came_before).take(MOST_EVENT_IDS).collect()
     }
+}
+
+/// Where to look: every identifier of a person in every week in which something of that person counts, the newest weeks of
+/// those who have very many identifiers.
+fn pairs(work: &Work, owner: &HashMap<IdentifierId, PersonId>) -> Vec<(IdentifierId, i32)> {
+    let mut by_person: BTreeMap<PersonId, Vec<IdentifierId>> = BTreeMap::new();
+    for (id, person) in owner {
+        by_person.entry(*person).or_default().push(*id);
+    }
+    let mut pairs = Vec::new();
+    for (person, mut ids) in by_person {
+        let Some(person) = work.people.get(&person) else { continue };
+        ids.sort_unstable();
+        let first = person.rules.model.first_counting_day(work.today);
+        let counting = person.state.standing.acc.entries().iter().filter(|entry| entry.day >= first);
+        let weeks: BTreeSet<i32> = counting.map(|entry| monday(entry.day).0).collect();
+        let most = (MOST_PAIRS / ids.len()).max(2);
+        let weeks = weeks.into_iter().rev().take(most).chain([UNDATED_WEEK]);
+        pairs.extend(weeks.flat_map(|week| ids.iter().map(move |id| (*id, week))));
+    }
+    pairs
 }
 
 /// The event of a timeline row; none if this binary cannot read it.

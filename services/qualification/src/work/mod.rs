@@ -28,7 +28,7 @@ use crate::store::review::Reason;
 
 pub use answer::Asked;
 pub(crate) use answer::Moment;
-pub(crate) use evidence::read_event;
+pub(crate) use evidence::{Evidence, read_event};
 
 /// A decision about links with its question, and who goes on in each of its groups.
 #[derive(Debug)]

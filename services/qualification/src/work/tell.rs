@@ -31,7 +31,7 @@ impl Work {
         if moments.is_empty() {
             return Ok(Vec::new());
         }
-        let evidence = Evidence::read(connection, self, &moments).await?;
+        let evidence = Evidence::of(connection, self, &moments).await?;
         let mut outbox = Vec::new();
         for moment in moments {
             self.tell_moment(moment, &evidence, &mut outbox);
