@@ -22,8 +22,8 @@ const server = createServer((request, response) => {
 }).listen(port, '127.0.0.1')
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] })
 
-/** One visitor: a browser of its own. Returns what the library sent. */
-async function visit(integrations, act) {
+/** One visitor: a browser of its own. Waits for that many events, and returns what the library sent. */
+async function visit(integrations, number, act) {
   const context = await browser.newContext({ userAgent })
   const page = await context.newPage()
   const sent = []
@@ -38,9 +38,9 @@ async function visit(integrations, act) {
   await page.goto(`http://127.0.0.1:${port}/pricing?utm_source=news`)
   await page.evaluate(([key, url, options]) => window.load(key, url, options), [required('BROWSER_WRITE_KEY'), ingest, integrations])
   await act(page)
-  const wanted = () => sent.length > 0 && answers.length >= sent.length
-  for (let tries = 0; tries < 100 && !wanted(); tries += 1) await page.waitForTimeout(100)
-  await page.waitForTimeout(500)
+  const events = () => sent.flatMap(({ body }) => JSON.parse(body).batch ?? [JSON.parse(body)])
+  const wanted = () => events().length >= number && answers.length >= sent.length
+  for (let tries = 0; tries < 300 && !wanted(); tries += 1) await page.waitForTimeout(100)
   if (answers.some((status) => status !== 200)) throw new Error(`${client}: answers ${answers}`)
   // The very same requests again, as a browser does that did not hear the answer.
   for (const { url, body, headers } of sent) {
@@ -48,17 +48,15 @@ async function visit(integrations, act) {
     if (again.status !== 200) throw new Error(`${client}: again ${again.status} ${await again.text()}`)
   }
   await context.close()
-  return sent.flatMap(({ body }) => {
-    const json = JSON.parse(body)
-    return json.batch ?? [json]
-  })
+  if (events().length !== number) throw new Error(`${client}: ${events().length} events, ${number} were meant`)
+  return events()
 }
 
 const person = (name) => `${name}-next-${run}`
 const email = (name) => `${person(name)}@next.example`
 
 // One call a request; the visits before identify are the person's afterwards.
-const ada = await visit({}, (page) =>
+const ada = await visit({}, 4, (page) =>
   page.evaluate(async ([id, address]) => {
     await window.analytics.page('Pricing')
     await window.analytics.track('Video Watched', { seconds: 40 })
@@ -70,7 +68,7 @@ for (const event of ada) expect(client, 'web', { user_id: person('ada') }, event
 
 // In batches, and two people one after the other on one browser.
 const batching = { 'Segment.io': { deliveryStrategy: { strategy: 'batching', config: { size: 3, timeout: 1000 } } } }
-const shared = await visit(batching, (page) =>
+const shared = await visit(batching, 4, (page) =>
   page.evaluate(async (people) => {
     for (const [id, address] of people) {
       await window.analytics.identify(id, { email: address })
@@ -83,7 +81,6 @@ for (const event of shared) {
   expect(client, 'web', { user_id: person(own) }, event.messageId, kinds[event.type])
   expect(client, 'web', { user_id: person(other) }, event.messageId, kinds[event.type], { absent: true })
 }
-if (ada.length !== 4 || shared.length !== 4) throw new Error(`${client}: ${ada.length} and ${shared.length} events, 4 each were meant`)
 
 await browser.close()
 server.close()

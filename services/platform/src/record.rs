@@ -41,7 +41,7 @@ pub struct CloudEvent {
     pub id: String,
     /// `ce_source`: "/leadflow/qualification".
     pub source: &'static str,
-    /// `ce_type`: "leadflow.lead.qualified.v1".
+    /// `ce_type`: "leadflow.thing.changed.v1".
     pub kind: String,
     /// `ce_subject`: the aggregate's id.
     pub subject: String,

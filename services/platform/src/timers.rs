@@ -55,12 +55,14 @@ pub fn poll_loop<S, F>(
     let (stop, database) = (tasks.stop_token(), database.clone());
     let progress = health.progress(name, STUCK_AFTER);
     tasks.spawn(name, async move {
-        progress.busy(true);
         let mut backoff = FIRST_BACKOFF;
         while !stop.is_cancelled() {
+            progress.busy(true);
             let pause = match step().await {
                 Ok(next) => {
+                    // Resting until the next look is no lack of progress, however long it is.
                     progress.beat();
+                    progress.busy(false);
                     backoff = FIRST_BACKOFF;
                     pause(next, interval, database.is_on(HINT_IS_CAPPED))
                 }

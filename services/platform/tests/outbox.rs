@@ -58,7 +58,7 @@ async fn until_empty(database: &Database) {
 
 async fn until_leads(handle: &PublisherHandle) {
     for _ in 0..6000 {
-        if handle.leads() {
+        if handle.is_elected() {
             return;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -318,7 +318,7 @@ async fn one_of_two_processes_publishes_and_the_other_takes_over() {
         append(test.database(), &[row("a", number)]).await;
         second.handle.wake();
         until_empty(test.database()).await;
-        *numbers.entry(second.handle.leads()).or_default() += 1;
+        *numbers.entry(second.handle.is_elected()).or_default() += 1;
     }
     assert_eq!(numbers, HashMap::from([(false, 20)]), "two publishers at once");
     first.kill().await;

@@ -21,9 +21,9 @@ use crate::domain::person::{Profile, Touches};
 use crate::domain::rules::{DisqualificationReason, Grade, Hits, Model};
 use crate::domain::score::Accumulator;
 use crate::models::{Models, Rules};
-use crate::people::Person;
+use crate::people::{NEVER, Person};
 use crate::store;
-use crate::store::partition::monday;
+use crate::store::partition::{WEEKS_BACK, monday};
 use crate::store::review::Reason;
 use crate::work::{Asked, Cause, Work, read_event};
 
@@ -154,13 +154,14 @@ async fn fold(
     let model = &rules.model;
     let today = crate::domain::day::Day::of(now);
     let first_day = model.first_counting_day(today);
-    let first_week = monday(first_day);
+    // All that the timeline has, also before the horizon of points: traits and touches know none.
+    let first_week = monday(today).plus(-7 * (WEEKS_BACK + 1));
     let mut folded = Folded {
         acc: Accumulator::new(),
         profile: old_profile.clone(),
         touches: before.touches.clone(),
         outs: BTreeSet::new(),
-        last_seen: before.last_seen,
+        last_seen: NEVER,
         events: 0,
         has_live: false,
     };
@@ -185,6 +186,9 @@ async fn fold(
         if let Some(event) = read_event(&data) {
             folded.add(&event, model, &mut hits);
         }
+    }
+    if folded.events == 0 {
+        folded.last_seen = before.last_seen;
     }
     folded.acc.forget_before(first_day);
     folded.outs.extend(folded.profile.outs.keys().copied());

@@ -30,9 +30,8 @@ pub enum Replay {
 pub async fn replay(connection: &mut PgConnection, models: &Models, row: &DecisionRow) -> Result<Replay, PgError> {
     let Some(input) = &row.input else { return Ok(Replay::Erased) };
     let again = match row.kind {
-        DecisionKind::Link => {
-            link_decision::decode_question(input).map(|(nodes, claims)| link_decision::encode_answer(&tie(&nodes, &claims)))
-        }
+        DecisionKind::Link => link_decision::decode_question(input)
+            .map(|(nodes, claims)| link_decision::encode_answer(&tie(&nodes, &claims))),
         DecisionKind::Owner => owner_decision::decode_question(input)
             .map(|(lead, report)| owner_decision::encode_answer(&fold_report(&lead, &report))),
         _ => match decision::decode_question(input) {
@@ -52,7 +51,11 @@ pub async fn replay(connection: &mut PgConnection, models: &Models, row: &Decisi
 fn compare(again: Result<Vec<u8>, Corrupt>, row: &DecisionRow) -> Replay {
     match again {
         Ok(again) if again == row.outcome => Replay::Equal,
-        Ok(again) => Replay::Different(format!("stored `{}`, again `{}`", words(row.kind, &row.outcome), words(row.kind, &again))),
+        Ok(again) => Replay::Different(format!(
+            "stored `{}`, again `{}`",
+            words(row.kind, &row.outcome),
+            words(row.kind, &again)
+        )),
         Err(corrupt) => Replay::Different(format!("the stored input cannot be read: {corrupt}")),
     }
 }

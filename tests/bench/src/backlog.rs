@@ -15,6 +15,8 @@ use crate::deployment::Deployment;
 /// What the door takes at most in one call.
 const BATCH: usize = 500;
 const IN_FLIGHT: usize = 8;
+const ATTEMPTS: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(500);
 /// Between two looks at the progress.
 const LOOK: Duration = Duration::from_millis(20);
 /// No progress for so long: something is broken, and no figure comes of it.
@@ -29,26 +31,32 @@ pub(crate) const APPLIED: &str = "select coalesce(sum(applied), 0)::bigint \
 /// 1 when everything that qualification wrote has gone to the broker.
 pub(crate) const QUALIFICATION_PUBLISHED: &str = "select (not exists (select from qualification.outbox))::int::bigint";
 
-/// Sends all of them and waits for the broker's word on each.
+/// Sends all of them and waits for the broker's word on each; where it was late, the same events are sent again.
 ///
 /// # Errors
-/// If one is not accepted.
+/// If one is refused.
 pub(crate) async fn fill(replica: &Replica, events: impl Iterator<Item = Event>) -> anyhow::Result<u64> {
     let mut events = events;
-    let batches = std::iter::from_fn(|| {
-        Some(events.by_ref().take(BATCH).collect()).filter(|batch: &Vec<Event>| !batch.is_empty())
-    });
-    let calls = futures::stream::iter(batches).map(|events| {
-        let mut client = replica.grpc.clone();
-        async move {
-            let request = PublishEventsRequest { events, validate_only: false };
-            let response = client.publish_events(request).await.context("PublishEvents failed")?.into_inner();
-            let refused = response.results.iter().find(|result| result.status() != PublishStatus::Accepted);
-            anyhow::ensure!(refused.is_none(), "not accepted: {refused:?}");
-            anyhow::Ok(response.results.len() as u64)
-        }
-    });
+    let batch = || Some(events.by_ref().take(BATCH).collect()).filter(|batch: &Vec<Event>| !batch.is_empty());
+    let calls = futures::stream::iter(std::iter::from_fn(batch)).map(|events| deliver(replica, events));
     calls.buffer_unordered(IN_FLIGHT).try_fold(0, |sum, accepted| async move { Ok(sum + accepted) }).await
+}
+
+async fn deliver(replica: &Replica, events: Vec<Event>) -> anyhow::Result<u64> {
+    let (all, mut open) = (events.len() as u64, events);
+    for _ in 0..ATTEMPTS {
+        let request = PublishEventsRequest { events: open.clone(), validate_only: false };
+        let response = replica.grpc.clone().publish_events(request).await.context("PublishEvents failed")?.into_inner();
+        let refused = response.results.iter().find(|result| result.status() == PublishStatus::Rejected);
+        anyhow::ensure!(refused.is_none(), "not accepted: {refused:?}");
+        let late = response.results.iter().map(|result| result.status() == PublishStatus::Retry);
+        open = open.into_iter().zip(late).filter_map(|(event, late)| late.then_some(event)).collect();
+        if open.is_empty() {
+            return Ok(all);
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    anyhow::bail!("the broker did not acknowledge {} of {all} events within {ATTEMPTS} attempts", open.len())
 }
 
 /// How a backlog was worked off.

@@ -12,6 +12,7 @@ use leadflow_simulator::load::{Load, Shape, Touch};
 use serde_json::{Value, json};
 
 use crate::Settings;
+use crate::backlog;
 use crate::deployment::{Deployment, INGEST};
 use crate::http::Shared;
 use crate::report::{Goal, Report, number};
@@ -32,6 +33,10 @@ pub(crate) async fn measure(
 ) -> anyhow::Result<()> {
     deployment.start(&[INGEST]).await?;
     let requests = Requests::to(&deployment.stand);
+    // A broker that has just started is slow with its first records.
+    let mut load = Load::new(0, Shape::default(), traffic::now());
+    let replica = deployment.stand.doors()?.remove(0);
+    backlog::fill(&replica, (0..20_000).map(|_| traffic::event(&load.touch()))).await?;
     for run in 0..settings.runs() {
         let mut load = Load::new(settings.seed_of(run), Shape::default(), traffic::now());
         let singles = (0..settings.pick(100_000, 5_000)).map(|_| load.touch());

@@ -52,11 +52,14 @@ fn every_topic_is_described() {
 #[test]
 fn every_metric_is_described() {
     let mut names = Vec::new();
-    for file in rust_files().into_iter().filter(|file| file.path.starts_with("services/")) {
+    // Metrics are made in files named for it; elsewhere such a literal is a group, a file, a type of event.
+    let makes_metrics = |file: &File| file.path.contains("telemetry") || file.path.contains("metrics");
+    let sources = rust_files().into_iter().filter(|file| file.path.starts_with("services/"));
+    for file in sources.filter(|file| !file.path.contains("/tests/") && makes_metrics(file)) {
         names.extend(metric_names(&file).into_iter().map(|name| (file.clone(), name)));
     }
     hold(
-        "every metric (a string literal \"leadflow.<word>...\" in services/) is named in ARCHITECTURE.md",
+        "every metric (a string literal \"leadflow.<word>...\" in the telemetry files of services/) is named in ARCHITECTURE.md",
         "add it there: what it counts, in which unit, with which labels",
         names.len(),
         10,

@@ -60,7 +60,7 @@ impl AssignmentAdminService for Admin {
         let row = row(rep)?;
         let mut tx = self.desk.database.write_tx("put_rep").await.map_err(ApiError::from)?;
         store::rep::put(tx.connection(), &row).await.map_err(ApiError::from)?;
-        let rep = Some(locked(&mut tx, &row.rep_id).await?).map(proto);
+        let rep = Some(proto(locked(&mut tx, &row.rep_id).await?));
         tx.commit().await.map_err(ApiError::from)?;
         self.desk.planner.wake_all();
         Ok(Response::new(PutRepResponse { rep }))

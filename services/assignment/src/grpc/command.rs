@@ -54,6 +54,15 @@ pub struct Order {
     pub request_hash: [u8; 32],
 }
 
+/// A reply as it is kept: without contact, which erasure would not find here; put back from its version.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Kept {
+    #[prost(message, required, tag = "1")]
+    reply: LinkExternalRecordResponse,
+    #[prost(int32, tag = "2")]
+    contact_no: i32,
+}
+
 /// A touch may lie so far in the future: clocks differ.
 const CLOCK_DIFFERENCE_MINUTES: i64 = 5;
 /// Every event carries all of them.
@@ -69,16 +78,13 @@ impl Desk {
         let mut tx = self.database.write_tx("command").await?;
         match command::begin(&mut tx, &order.caller, &order.request_id, &order.request_hash).await? {
             Begun::Fresh => {}
-            Begun::Replayed(reply) => {
-                return LinkExternalRecordResponse::decode(reply.as_slice())
-                    .map_err(|error| ApiError::internal("a kept reply cannot be read", error));
-            }
+            Begun::Replayed(kept) => return said_before(&mut tx, order.lead_id, &kept).await,
         }
         let mut held = self.hold(&mut tx, &order).await?;
         let mut change = Change::new(tx.now(), self.incarnation);
         let reply = self.act(&mut tx, &mut change, &mut held, &order, command).await?;
         change.write(&mut tx, [&held]).await?;
-        command::finish(&mut tx, &order.caller, &order.request_id, &reply.encode_to_vec()).await?;
+        command::finish(&mut tx, &order.caller, &order.request_id, &keep(&reply, &held)).await?;
         outbox::append(&mut tx, &change.outbox).await?;
         tx.commit().await?;
         if !change.outbox.is_empty() {
@@ -144,6 +150,24 @@ impl Desk {
         };
         Ok(LinkExternalRecordResponse { event: Some(event), created: false })
     }
+}
+
+fn keep(reply: &LinkExternalRecordResponse, held: &Held) -> Vec<u8> {
+    let mut reply = reply.clone();
+    if let Some(event) = &mut reply.event {
+        contact::take(event);
+    }
+    Kept { reply, contact_no: held.lead.contact_no }.encode_to_vec()
+}
+
+async fn said_before(tx: &mut WriteTx, lead_id: Uuid, kept: &[u8]) -> Result<LinkExternalRecordResponse, ApiError> {
+    let Kept { mut reply, contact_no } =
+        Kept::decode(kept).map_err(|error| ApiError::internal("a kept reply cannot be read", error))?;
+    let person = store::contact::version(tx.connection(), lead_id, contact_no).await?;
+    if let (Some(event), Some(person)) = (&mut reply.event, person) {
+        contact::put(event, &person);
+    }
+    Ok(reply)
 }
 
 fn answer(change: &mut Change, held: &mut Held, question: Question, rep_active: bool) -> Result<(), ApiError> {

@@ -19,7 +19,7 @@ use uuid::Uuid;
 use self::fold::Fold;
 use crate::held;
 use crate::planner::PlannerHandle;
-use crate::planner::page::{self, Look};
+use crate::planner::page::{self, Look, Settings};
 use crate::store;
 use crate::store::lead::Lead;
 use crate::wire::lead_event::{self, LeadNews};
@@ -31,7 +31,7 @@ const TELL_FOR: Duration = Duration::from_secs(2);
 
 /// The consumer of `lead` in the assignment role.
 pub struct Intake {
-    incarnation: i32,
+    settings: Settings,
     identity_key: Arc<IdentityKey>,
     planner: PlannerHandle,
     /// Until when commits may have freed capacity.
@@ -42,7 +42,8 @@ impl Intake {
     /// Planners are woken through `planner`.
     #[must_use]
     pub fn new(incarnation: i32, identity_key: Arc<IdentityKey>, planner: PlannerHandle) -> Self {
-        Self { incarnation, identity_key, planner, freed_until: Mutex::new(None) }
+        let settings = Settings { incarnation, limit: PLAN_AT_ONCE, locks_reps: true };
+        Self { settings, identity_key, planner, freed_until: Mutex::new(None) }
     }
 
     fn freed(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
@@ -67,7 +68,7 @@ impl Handler for Intake {
         let lead_ids: Vec<Uuid> = lead_ids.into_iter().collect();
         let held = held::hold(tx, &lead_ids).await?;
         let routes = store::pool::routes(tx.connection()).await?;
-        let mut fold = Fold::new(tx.now(), self.incarnation, &self.identity_key, &routes, held);
+        let mut fold = Fold::new(tx.now(), self.settings.incarnation, &self.identity_key, &routes, held);
         let outcomes: Vec<Outcome> = batch.iter().map(|arrived| fold.take(arrived)).collect();
         fold.change.write(tx, fold.held.values()).await?;
         let mut outbox = std::mem::take(&mut fold.change.outbox);
@@ -77,11 +78,11 @@ impl Handler for Intake {
         // Not if rows of reps or owners are locked already, out of the order in which a plan locks them; and one pool only,
         // for the same reason.
         let locked = !fold.change.freed.is_empty() || !fold.change.owners.is_empty();
-        if let Some(pool_id) = fold.hottest_pool().filter(|_| !locked) {
-            if let Some(pool) = store::pool::try_lock(tx.connection(), &pool_id).await? {
-                let page = page::plan(tx, pool, self.incarnation, Look::Queue(None), PLAN_AT_ONCE).await?;
-                outbox.extend(page.change.outbox);
-            }
+        if let Some(pool_id) = fold.hottest_pool().filter(|_| !locked)
+            && let Some(pool) = store::pool::try_lock(tx.connection(), &pool_id).await?
+        {
+            let page = page::plan(tx, pool, self.settings, Look::Queue(None)).await?;
+            outbox.extend(page.change.outbox);
         }
         fold.write_last(tx).await?;
         Ok(BatchResult { outcomes, outbox })

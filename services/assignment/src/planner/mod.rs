@@ -21,14 +21,14 @@ use leadflow_platform::timers::{self, Next};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use self::page::Look;
+use self::page::{CAPACITY_UNDER_LOCK, Look, Settings};
 use crate::store;
 use crate::store::pool::Scan;
 
 /// Leads in one transaction of the loop.
 const PAGE: usize = 300;
-/// Pages of one pool before the others have their turn.
-const PAGES_IN_A_ROW: usize = 20;
+/// How long one pool is planned for before the others have their turn. A lane that is silent for a minute ends the process.
+const TURN: Duration = Duration::from_secs(2);
 /// Somebody else plans for the pool: he is done in about this time.
 const BUSY_PAUSE: Duration = Duration::from_millis(3);
 /// Looked at least so often, whatever was said.
@@ -66,7 +66,8 @@ impl PlannerHandle {
 #[derive(Clone)]
 pub struct Planner {
     database: Database,
-    incarnation: i32,
+    settings: Settings,
+    turn: Duration,
     publisher: PublisherHandle,
     handle: PlannerHandle,
     stop: CancellationToken,
@@ -99,7 +100,16 @@ impl Planner {
         tasks: &Tasks,
     ) -> Self {
         let (stop, progress) = (tasks.stop_token(), Arc::default());
-        Self { database: database.clone(), incarnation, publisher, handle, stop, progress }
+        let settings = Settings { incarnation, limit: PAGE, locks_reps: database.is_on(CAPACITY_UNDER_LOCK) };
+        Self { database: database.clone(), settings, turn: TURN, publisher, handle, stop, progress }
+    }
+
+    /// Smaller pages and turns: more pools in less time, at more cost.
+    #[must_use]
+    pub fn with_pages(mut self, leads: usize, turn: Duration) -> Self {
+        self.settings.limit = leads;
+        self.turn = turn;
+        self
     }
 
     /// Starts the loop as a task.
@@ -155,7 +165,8 @@ impl Planner {
 
     async fn plan_pool(&self, pool_id: &str) -> Result<Planned, PgError> {
         let mut look = self.progress().resume.remove(pool_id).unwrap_or(Look::Queue(None));
-        for _ in 0..PAGES_IN_A_ROW {
+        let began = Instant::now();
+        loop {
             if self.stop.is_cancelled() {
                 return Ok(Planned::Done);
             }
@@ -163,8 +174,10 @@ impl Planner {
             let Some(pool) = store::pool::try_lock(tx.connection(), pool_id).await? else {
                 return Ok(Planned::Busy);
             };
-            let adopted = store::queue::adopt(tx.connection(), pool_id, PAGE as i64).await?;
-            let page = page::plan(&mut tx, pool, self.incarnation, look, PAGE).await?;
+            let limit = self.settings.limit;
+            let adopted =
+                store::queue::adopt(tx.connection(), pool_id, i64::try_from(limit).unwrap_or(i64::MAX)).await?;
+            let page = page::plan(&mut tx, pool, self.settings, look).await?;
             outbox::append(&mut tx, &page.change.outbox).await?;
             tx.commit().await?;
             if !page.change.outbox.is_empty() {
@@ -172,12 +185,14 @@ impl Planner {
             }
             look = match page.next {
                 Some(next) => next,
-                None if adopted == PAGE as u64 => Look::Queue(None),
+                None if usize::try_from(adopted) == Ok(limit) => Look::Queue(None),
                 None => return Ok(Planned::Done),
             };
+            if began.elapsed() >= self.turn {
+                self.progress().resume.insert(pool_id.to_owned(), look);
+                return Ok(Planned::More);
+            }
         }
-        self.progress().resume.insert(pool_id.to_owned(), look);
-        Ok(Planned::More)
     }
 
     fn full_scan_is_due(&self) -> bool {

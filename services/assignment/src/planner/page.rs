@@ -6,7 +6,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
-use leadflow_platform::pg::{PgError, WriteTx};
+use leadflow_platform::pg::{Mechanism, PgError, WriteTx};
 use leadflow_proto::assignment::v1::{Assignment as AssignmentProto, AssignmentState as StateProto, Reason};
 use uuid::Uuid;
 
@@ -24,6 +24,20 @@ use crate::store::owner::{OwnedKind, OwnerKey};
 use crate::store::pool::Pool;
 use crate::store::queue::QueuePlace;
 use crate::wire::event::{self, Happened};
+
+/// Capacity is read under the locks of the reps. A test turns it off to see a cap passed.
+pub const CAPACITY_UNDER_LOCK: Mechanism = Mechanism("assignment.capacity_under_lock");
+
+/// How a page is planned.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Of the deployment.
+    pub incarnation: i32,
+    /// Leads in one page.
+    pub limit: usize,
+    /// Whether [`CAPACITY_UNDER_LOCK`] is on; always, but in that test.
+    pub locks_reps: bool,
+}
 
 /// Which leads of the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,23 +71,23 @@ struct Planning {
     change: Change,
 }
 
-/// Plans up to `limit` leads of a pool whose lock is held. Everything is written but the outbox.
+/// Plans one page of a pool whose lock is held. Everything is written but the outbox.
 ///
 /// # Errors
 /// As the database says.
-pub async fn plan(tx: &mut WriteTx, pool: Pool, incarnation: i32, look: Look, limit: usize) -> Result<Page, PgError> {
+pub async fn plan(tx: &mut WriteTx, pool: Pool, settings: Settings, look: Look) -> Result<Page, PgError> {
     let now = tx.now();
-    let rows = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows = i64::try_from(settings.limit).unwrap_or(i64::MAX);
     let leads = match look {
         Look::Queue(after) => store::queue::lock_waiting(tx.connection(), &pool.pool_id, now, after, rows).await?,
         Look::NotNoted => store::queue::lock_not_noted(tx.connection(), &pool.pool_id, rows).await?,
     };
-    let full = leads.len() == limit;
+    let full = leads.len() == settings.limit;
     let last = leads.last().and_then(|lead| {
         Some(QueuePlace { priority: lead.priority, waiting_since: lead.waiting_since?, lead_id: lead.lead_id })
     });
     let mut held = hold_locked(tx, leads).await?;
-    let mut planning = Planning::begin(tx, pool, incarnation, &held).await?;
+    let mut planning = Planning::begin(tx, pool, settings, &held).await?;
     let before = store::ledger::of(&planning.pool, &planning.members);
     let capacity_returned = look == Look::NotNoted && planning.candidates.any_member_can(now);
     // Leads that were not looked at are in no order: when somebody can get one, the queue decides which.
@@ -91,7 +105,7 @@ pub async fn plan(tx: &mut WriteTx, pool: Pool, incarnation: i32, look: Look, li
 }
 
 impl Planning {
-    async fn begin(tx: &mut WriteTx, pool: Pool, incarnation: i32, held: &[Held]) -> Result<Self, PgError> {
+    async fn begin(tx: &mut WriteTx, pool: Pool, settings: Settings, held: &[Held]) -> Result<Self, PgError> {
         let now = tx.now();
         let members = store::ledger::members(tx.connection(), &pool.pool_id).await?;
         let mut ledger = store::ledger::of(&pool, &members);
@@ -105,10 +119,14 @@ impl Planning {
         let reps: BTreeSet<String> =
             members.iter().map(|member| member.rep_id.clone()).chain(owners.values().cloned()).collect();
         // Capacity is read here, under the locks: what the rules see is what is.
-        let reps = store::rep::lock(tx.connection(), &reps.into_iter().collect::<Vec<_>>()).await?;
+        let rep_ids: Vec<String> = reps.into_iter().collect();
+        let reps = match settings.locks_reps {
+            true => store::rep::lock(tx.connection(), &rep_ids).await?,
+            false => store::rep::read(tx.connection(), &rep_ids).await?,
+        };
         let candidates = Candidates::new(&members, reps, now);
         let rules = format!("pool/{}@{}", pool.pool_id, pool.version);
-        let change = Change::new(now, incarnation);
+        let change = Change::new(now, settings.incarnation);
         Ok(Self { pool, rules, members, ledger, stretches, candidates, owners, change })
     }
 

@@ -43,6 +43,24 @@ pub async fn load(connection: &mut PgConnection, leads: &[Lead]) -> Result<HashM
     Ok(rows.into_iter().map(|(lead_id, bytes)| (lead_id, contact::from_bytes(&bytes))).collect())
 }
 
+/// One version; None: erased, or there was none.
+///
+/// # Errors
+/// As the database says.
+pub async fn version(
+    connection: &mut PgConnection,
+    lead_id: Uuid,
+    contact_no: i32,
+) -> Result<Option<LeadSnapshot>, PgError> {
+    let bytes: Option<Vec<u8>> =
+        sqlx::query_scalar("select contact from lead_contact where lead_id = $1 and contact_no = $2")
+            .bind(lead_id)
+            .bind(contact_no)
+            .fetch_optional(connection)
+            .await?;
+    Ok(bytes.map(|bytes| contact::from_bytes(&bytes)))
+}
+
 /// Appends versions.
 ///
 /// # Errors

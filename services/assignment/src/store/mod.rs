@@ -34,7 +34,11 @@ fn unreadable(column: &'static str) -> sqlx::Error {
     sqlx::Error::ColumnDecode { index: column.to_owned(), source: "not a number that this version knows".into() }
 }
 
-/// Seconds as the database counts them; a millisecond more, so that whoever sleeps so long does not wake too early.
+/// Seconds as the database counts them, zero if they are over. Else a millisecond more, so that whoever sleeps so long does
+/// not wake too early.
 fn pause(seconds: f64) -> Duration {
-    Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX).saturating_add(Duration::from_millis(1))
+    if seconds <= 0.0 {
+        return Duration::ZERO;
+    }
+    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX).saturating_add(Duration::from_millis(1))
 }

@@ -76,10 +76,22 @@ fn from_row(row: &PgRow) -> Result<Rep, sqlx::Error> {
 /// # Errors
 /// As the database says.
 pub async fn lock(connection: &mut PgConnection, rep_ids: &[String]) -> Result<Vec<Rep>, PgError> {
+    load(connection, rep_ids, "for no key update").await
+}
+
+/// The same without locks: what is read may be over at once.
+///
+/// # Errors
+/// As the database says.
+pub async fn read(connection: &mut PgConnection, rep_ids: &[String]) -> Result<Vec<Rep>, PgError> {
+    load(connection, rep_ids, "").await
+}
+
+async fn load(connection: &mut PgConnection, rep_ids: &[String], how: &str) -> Result<Vec<Rep>, PgError> {
     if rep_ids.is_empty() {
         return Ok(Vec::new());
     }
-    let sql = format!("select {COLUMNS} from rep where rep_id = any($1) order by rep_id for no key update");
+    let sql = format!("select {COLUMNS} from rep where rep_id = any($1) order by rep_id {how}");
     let rows = sqlx::query(AssertSqlSafe(sql)).bind(rep_ids).fetch_all(&mut *connection).await?;
     let mut reps = rows.iter().map(from_row).collect::<Result<Vec<_>, _>>()?;
     let present: Vec<(String, SqlTimestamp)> =

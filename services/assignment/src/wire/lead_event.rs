@@ -145,7 +145,7 @@ fn whole(lead: theirs::LeadSnapshot) -> Whole {
         engagement_milli_points: lead.engagement_milli_points,
         hand_raise: raised.is_some(),
         hand_raise_kind: raised.as_ref().map(|raised| raised.kind.clone()).unwrap_or_default(),
-        hand_raised_at: raised.as_ref().and_then(|raised| raised.occurred_at.clone()),
+        hand_raised_at: raised.as_ref().and_then(|raised| raised.occurred_at),
         hand_raise_received_at: raised.and_then(|raised| raised.received_at),
         reasons: lead.reasons.into_iter().map(reason).collect(),
         product_line: lead.product_line.clone(),

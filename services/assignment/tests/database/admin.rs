@@ -87,7 +87,7 @@ async fn a_rep_reads_back_and_goes_to_work() {
     assert_eq!(put, Rep { active: true, ..ana() });
     let back = SetPresenceRequest { rep_id: "ana".to_owned(), present: true };
     let rep = admin.set_presence(call(&key, back)).await.unwrap().into_inner().rep.unwrap();
-    let until = rep.present_until.clone().unwrap();
+    let until = rep.present_until.unwrap();
     assert_eq!(until.seconds, at("2026-11-24T16:00:00Z").as_second(), "17:00 in Berlin");
     let pool = admin.put_pool(call(&key, PutPoolRequest { pool: Some(pool(&[("ana", 3)])) })).await.unwrap();
     let shown = pool.into_inner().pool.unwrap();

@@ -31,7 +31,7 @@ async fn an_accepted_lead_is_owned_touched_and_won() {
     assert_eq!(accepted.lead.as_ref().unwrap().email, "person1@acme1.example", "the reply has the contact");
     world.pass(30).await;
     let touched = world.command(1, "ana", Command::Touch("phone".to_owned(), None)).await.unwrap();
-    let first = touched.assignment.as_ref().unwrap().first_touch_at.clone().unwrap();
+    let first = touched.assignment.as_ref().unwrap().first_touch_at.unwrap();
     assert_eq!(first.seconds, at(NOW).as_second() + 30);
     world.pass(30).await;
     let again = world.command(1, "ana", Command::Touch("email".to_owned(), None)).await.unwrap();

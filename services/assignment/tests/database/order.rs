@@ -152,17 +152,23 @@ async fn merged_ends_the_assignment_and_the_owner_goes_with_the_person() {
 async fn erased_leaves_numbers_and_nobody() {
     let world = world().await;
     world.deliver(vec![opened(1), qualified(1)]).await;
+    let rep_id = rep_of(&world.told().await[0]).to_owned();
+    let order = world.order(1, &rep_id);
+    let reply = world.desk.carry_out(order.clone(), leadflow_assignment::grpc::command::Command::Accept).await.unwrap();
+    assert_eq!(reply.event.unwrap().lead.unwrap().email, "person1@acme1.example");
     let mut erased = event(1, 3, "", Fact::Erased(lead::LeadErased { request_id: "r1".to_owned() }));
     erased.lead = None;
     world.deliver(vec![erased]).await;
     let last = world.told().await.pop().unwrap();
     assert_eq!((fact(&last), &last.lead, &last.assignment), ("erased", &None, &None));
     assert_eq!(world.count("select count(*) from lead_contact").await, 0);
+    let again = world.desk.carry_out(order, leadflow_assignment::grpc::command::Command::Accept).await.unwrap();
+    assert_eq!(again.event.unwrap().lead.unwrap().email, "", "not even in the reply that is kept for a day");
     assert_eq!(world.count("select count(*) from decision where input is not null").await, 0);
     let left =
         "select count(*) from lead where snapshot is not null or last_event is not null or person_key is not null";
     assert_eq!(world.count(left).await, 0);
-    assert_eq!(world.count("select count(*) from assignment where state = 5").await, 1, "the ledger's rows stay");
+    assert_eq!(world.count("select count(*) from assignment where state = 6").await, 1, "the ledger's rows stay");
     assert_eq!(world.deliver(vec![later(1, 4, "mql")]).await, [Outcome::Ignored("erased")]);
     world.check().await;
 }

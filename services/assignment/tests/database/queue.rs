@@ -152,3 +152,62 @@ async fn facts_of_lead_distribution_elsewhere() {
     assert_eq!(world.told().await.len(), 21, "only the outcome");
     world.check().await;
 }
+
+/// Pages of two leads, one page a step: a queue whose first leads nobody may get is passed to its end.
+#[tokio::test(flavor = "multi_thread")]
+async fn leads_that_nobody_may_get_do_not_hold_up_the_rest() {
+    let world = World::new().await;
+    world.reps(&["ana", "ben"]).await;
+    world.pool(&[("ana", 1), ("ben", 1)], 600).await;
+    world.desk.set_presence("ben", false).await.unwrap();
+    let mut planner = world.another_planner().await.with_pages(2, std::time::Duration::ZERO);
+    world.deliver((1..=5).flat_map(|n| [opened(n), qualified(n)]).collect()).await;
+    // Ana gives them all back: until the pause is over nobody may get them.
+    for n in 1..=5 {
+        world.command(n, "ana", Command::Decline("no_time".to_owned())).await.unwrap();
+    }
+    // Ben returns for those that he was not asked for; he is full after two.
+    world.rep(capped("ben", 2)).await;
+    for _ in 0..20 {
+        planner.step().await.unwrap();
+    }
+    assert_eq!(world.count("select count(*) from assignment where rep_id = 'ben' and state = 1").await, 2);
+    world.deliver((6..=9).flat_map(|n| [opened(n), qualified(n)]).collect()).await;
+    planner = world.another_planner().await.with_pages(2, std::time::Duration::ZERO);
+    for _ in 0..20 {
+        planner.step().await.unwrap();
+    }
+    assert_eq!(world.count("select count(*) from assignment where rep_id = 'ana' and state = 1").await, 4);
+    assert_eq!(
+        world.count("select count(*) from lead where state = 1 and not noted").await,
+        0,
+        "each knows why it waits"
+    );
+    world.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lead_whose_timer_fails_is_pushed_back_and_given_up_after_five_attempts() {
+    let world = World::new().await;
+    world.reps(&["ana", "ben"]).await;
+    world.pool(&[("ana", 1), ("ben", 1)], 600).await;
+    world.deliver(vec![opened(1), qualified(1), opened(2), qualified(2)]).await;
+    // A count that is wrong makes the row's own check refuse the expiry: a defect, of which one lead must not hold up others.
+    sqlx::query("update rep set open_count = 0 where rep_id = 'ana'").execute(world.database.pool()).await.unwrap();
+    world.pass(600).await;
+    let step = async || while world.expiry.step().await.unwrap() == Next::AtOnce {};
+    step().await;
+    let facts = |told: Vec<leadflow_proto::assignment::v1::AssignmentEvent>| {
+        told.iter().map(|event| format!("{} {}", fact(event), rep_of(event))).collect::<Vec<_>>()
+    };
+    assert_eq!(facts(world.told().await)[2..], ["expired ben"]);
+    let letters = "select count(*) from outbox where topic = 7";
+    for attempt in 1..5 {
+        assert_eq!(world.count("select timer_attempt::bigint from lead where state = 2").await, attempt);
+        assert_eq!(world.count(letters).await, 0);
+        world.pass(30).await;
+        step().await;
+    }
+    assert_eq!(world.count(letters).await, 1);
+    assert_eq!(world.count("select count(*) from lead where state = 2 and wake_at is null").await, 1);
+}

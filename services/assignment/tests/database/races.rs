@@ -12,6 +12,8 @@ use tokio::task::JoinSet;
 
 use crate::support::*;
 
+const SETTINGS: page::Settings = page::Settings { incarnation: 1, limit: 10, locks_reps: true };
+
 async fn planners(world: &World, count: usize) -> Vec<Planner> {
     let mut planners = Vec::new();
     for _ in 0..count {
@@ -73,6 +75,55 @@ async fn planners_of_several_pools_share_one_rep_without_passing_his_cap() {
     world.check().await;
 }
 
+/// Two pools, one rep, one place: the second plan begins while the first has not committed.
+async fn two_plans_at_once(settings: page::Settings) -> World {
+    let world = World::new().await;
+    world.rep(Rep { rep_id: "ana".to_owned(), max_open: 1, ..rep() }).await;
+    world.pool(&[("ana", 1)], 600).await;
+    let second = "insert into pool (pool_id, version, name, product_line, is_default, offer_timeout_ms, round_pause_ms, owner_match)
+        values ('two', 1, '', 'two', false, 600000, 60000, false)";
+    sqlx::query(second).execute(world.database.pool()).await.unwrap();
+    let member = "insert into pool_member (pool_id, rep_id, weight) values ('two', 'ana', 1)";
+    sqlx::query(member).execute(world.database.pool()).await.unwrap();
+    world.desk.set_presence("ana", false).await.unwrap();
+    let mut of_two = vec![opened(2), qualified(2)];
+    of_two.iter_mut().for_each(|event| event.lead.as_mut().unwrap().product_line = "two".to_owned());
+    world.deliver(vec![opened(1), qualified(1)].into_iter().chain(of_two).collect()).await;
+    world.plan().await;
+    world.desk.set_presence("ana", true).await.unwrap();
+    let world = Arc::new(world);
+    let mut first = world.database.write_tx("first").await.unwrap();
+    let pool = store::pool::try_lock(first.connection(), "default").await.unwrap().unwrap();
+    page::plan(&mut first, pool, settings, page::Look::Queue(None)).await.unwrap();
+    let other = Arc::clone(&world);
+    let mut second = JoinSet::new();
+    second.spawn(async move {
+        let mut tx = other.database.write_tx("second").await.unwrap();
+        let pool = store::pool::try_lock(tx.connection(), "two").await.unwrap().unwrap();
+        page::plan(&mut tx, pool, settings, page::Look::Queue(None)).await.unwrap();
+        tx.commit().await.unwrap();
+    });
+    waits_for_a_lock(&world).await;
+    first.commit().await.unwrap();
+    second.join_next().await.unwrap().unwrap();
+    drop(second);
+    Arc::into_inner(world).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn capacity_is_read_under_the_reps_lock() {
+    let world = two_plans_at_once(SETTINGS).await;
+    assert_eq!(world.count("select count(*) from assignment").await, 1);
+    world.check().await;
+}
+
+/// The switch: without the lock both see the free place.
+#[tokio::test(flavor = "multi_thread")]
+async fn capacity_read_without_the_lock_passes_the_cap() {
+    let world = two_plans_at_once(page::Settings { locks_reps: false, ..SETTINGS }).await;
+    assert_eq!(world.count("select count(*) from assignment where rep_id = 'ana' and state = 1").await, 2);
+}
+
 /// A planner that has read the rep as active holds his lock; the deactivation waits for it and then sees the offer.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_lead_after_a_deactivation_committed() {
@@ -84,7 +135,7 @@ async fn no_lead_after_a_deactivation_committed() {
     world.desk.set_presence("ana", true).await.unwrap();
     let mut tx = world.database.write_tx("test").await.unwrap();
     let pool = store::pool::try_lock(tx.connection(), "default").await.unwrap().unwrap();
-    let page = page::plan(&mut tx, pool, 1, page::Look::Queue(None), 10).await.unwrap();
+    let page = page::plan(&mut tx, pool, SETTINGS, page::Look::Queue(None)).await.unwrap();
     assert_eq!(page.placed, 1);
     let other = Arc::clone(&world);
     let mut deactivation = JoinSet::new();

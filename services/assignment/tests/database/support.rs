@@ -32,6 +32,7 @@ use leadflow_proto::assignment::v1::AssignmentEvent;
 use leadflow_proto::qualification::v1 as lead;
 use leadflow_proto::qualification::v1::lead_event::Fact;
 use prost::Message as _;
+use sqlx::Row as _;
 use uuid::Uuid;
 
 /// Tuesday, ten in the morning.
@@ -210,13 +211,13 @@ impl World {
         for (lead_id, seen) in sequences {
             assert_eq!(seen, (1..=seen.len() as i32).collect::<Vec<_>>(), "sequences of {lead_id}");
         }
-        let decisions: Vec<(Uuid, Option<Vec<u8>>, Vec<u8>, Vec<u8>)> =
-            sqlx::query_as("select decision_id, input, outcome, digest from decision")
-                .fetch_all(self.database.pool())
-                .await
-                .unwrap();
-        for (decision_id, input, outcome, digest) in decisions {
-            let Some(input) = input else { continue };
+        let rows = sqlx::query("select decision_id, input, outcome, digest from decision where input is not null")
+            .fetch_all(self.database.pool())
+            .await
+            .unwrap();
+        for row in rows {
+            let (decision_id, input): (Uuid, Vec<u8>) = (row.get("decision_id"), row.get("input"));
+            let (outcome, digest): (Vec<u8>, Vec<u8>) = (row.get("outcome"), row.get("digest"));
             assert_eq!(decision::replay(Some(&input), &outcome), Replay::Equal, "{decision_id}");
             assert_eq!(decision::digest(&input, &outcome).to_vec(), digest, "{decision_id}");
         }
@@ -330,7 +331,7 @@ pub fn later(n: u128, sequence: i32, stage: &str) -> lead::LeadEvent {
 }
 
 pub fn opened(n: u128) -> lead::LeadEvent {
-    event(n, 1, "open", Fact::Opened(lead::LeadOpened {}))
+    event(n, 1, "open", Fact::Opened(lead::LeadOpened::default()))
 }
 
 /// Passed the threshold, as the second event of the lead.

@@ -65,7 +65,17 @@ impl ClientContext for GroupContext {
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF) {
             return;
         }
-        tracing::warn!(consumer = self.shared.consumer, %error, reason, "broker");
+        self.say(&error.to_string(), reason);
+    }
+
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        match level {
+            RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
+                tracing::debug!(consumer = self.shared.consumer, facility, line, "librdkafka");
+            }
+            // Whatever it is, librdkafka goes on trying; what it cannot mend comes as a fatal error.
+            _ => self.say(facility, line),
+        }
     }
 }
 

@@ -25,7 +25,7 @@ const COMMIT_EVERY: Duration = Duration::from_secs(1);
 const LOOK_AT_STOPPED_EVERY: Duration = Duration::from_secs(2);
 const REBUILD_PAUSE: Duration = Duration::from_secs(1);
 /// Partitions that a process may come to own; bounds what librdkafka prefetches.
-const PARTITIONS_PER_TOPIC: usize = 12;
+const PARTITIONS_PER_TOPIC: usize = 8;
 
 type GroupConsumer = BaseConsumer<GroupContext>;
 

@@ -77,10 +77,10 @@ mod tests {
         CloudEvent {
             id: "0190e5a0-0000-7000-8000-000000000001".to_owned(),
             source: "/leadflow/qualification",
-            kind: "leadflow.lead.qualified.v1".to_owned(),
+            kind: "leadflow.thing.changed.v1".to_owned(),
             subject: "5f0c".to_owned(),
             time: "2026-03-04T05:06:07.123456Z".parse().expect("a time"),
-            dataschema: "leadflow.qualification.v1.LeadEvent",
+            dataschema: "leadflow.thing.v1.ThingEvent",
         }
     }
 
@@ -99,10 +99,10 @@ mod tests {
             ("ce_specversion", "1.0"),
             ("ce_id", "0190e5a0-0000-7000-8000-000000000001"),
             ("ce_source", "/leadflow/qualification"),
-            ("ce_type", "leadflow.lead.qualified.v1"),
+            ("ce_type", "leadflow.thing.changed.v1"),
             ("ce_time", "2026-03-04T05:06:07.123456Z"),
             ("ce_subject", "5f0c"),
-            ("ce_dataschema", "leadflow.qualification.v1.LeadEvent"),
+            ("ce_dataschema", "leadflow.thing.v1.ThingEvent"),
             ("ce_partitionkey", "5f0c"),
             ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
         ];

@@ -59,7 +59,7 @@ impl Publisher {
     pub async fn run(self, stop: CancellationToken) {
         let publishing = async {
             while !stop.is_cancelled() {
-                if let Err(error) = self.lead(&stop).await {
+                if let Err(error) = self.serve(&stop).await {
                     if let Some((check, progress)) = &self.health {
                         check.not_ready(format!("the outbox cannot be published: {error:#}"));
                         progress.beat();
@@ -70,7 +70,7 @@ impl Publisher {
                         () = tokio::time::sleep(RETRY) => {}
                     }
                 }
-                self.handle.set_leads(false);
+                self.handle.set_elected(false);
             }
         };
         tokio::join!(publishing, self.handle.notify_others(&self.database, &stop));
@@ -86,7 +86,7 @@ impl Publisher {
     }
 
     /// From a new session to its end.
-    async fn lead(&self, stop: &CancellationToken) -> anyhow::Result<()> {
+    async fn serve(&self, stop: &CancellationToken) -> anyhow::Result<()> {
         let mut session = Session::connect(&self.database).await?;
         while !bounded(session.try_lock()).await? {
             self.alive();
@@ -95,7 +95,7 @@ impl Publisher {
                 () = tokio::time::sleep(STANDBY) => {}
             }
         }
-        self.handle.set_leads(true);
+        self.handle.set_elected(true);
         self.alive();
         tracing::info!(schema = self.database.schema(), "this process publishes the outbox");
         let leader = Leader::new(self, session)?;

@@ -14,7 +14,7 @@ const ROWS: usize = 500;
 
 fn row() -> OutboxRow {
     OutboxRow {
-        topic: Topic::Lead,
+        topic: Topic::Assignment,
         key: b"key".to_vec(),
         event: CloudEvent {
             id: "id".to_owned(),

@@ -28,13 +28,13 @@ struct Shared {
     /// Taken by `notify_others`.
     remote: Notify,
     /// The publisher of this process holds the lock.
-    leads: AtomicBool,
+    elected: AtomicBool,
 }
 
 impl PublisherHandle {
     /// After the commit of a transaction that appended rows. Never blocks, never fails.
     pub fn wake(&self) {
-        if self.leads() {
+        if self.is_elected() {
             self.shared.local.notify_one();
         } else {
             self.shared.remote.notify_one();
@@ -43,12 +43,12 @@ impl PublisherHandle {
 
     /// True if this process publishes the schema's outbox at the moment.
     #[must_use]
-    pub fn leads(&self) -> bool {
-        self.shared.leads.load(Ordering::Acquire)
+    pub fn is_elected(&self) -> bool {
+        self.shared.elected.load(Ordering::Acquire)
     }
 
-    pub(super) fn set_leads(&self, leads: bool) {
-        self.shared.leads.store(leads, Ordering::Release);
+    pub(super) fn set_elected(&self, elected: bool) {
+        self.shared.elected.store(elected, Ordering::Release);
     }
 
     pub(super) async fn woken(&self) {
@@ -62,7 +62,7 @@ impl PublisherHandle {
                 () = stop.cancelled() => return,
                 () = self.shared.remote.notified() => {}
             }
-            if self.leads() {
+            if self.is_elected() {
                 self.shared.local.notify_one();
                 continue;
             }

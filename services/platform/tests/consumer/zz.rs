@@ -17,7 +17,7 @@ async fn zz_broker_restart() {
     world.until_drained(4).await;
     for round in 0..2 {
         services(if round == 0 { "kafka-kill" } else { "kafka-stop" });
-        tokio::time::sleep(std::time::Duration::from_secs(15)).await;
+        tokio::time::sleep(std::time::Duration::from_secs(12)).await;
         services("kafka-start");
         for p in 0..4 { world.produce_numbered(p, &format!("b{round}{p}"), 500); }
         let t = std::time::Instant::now();

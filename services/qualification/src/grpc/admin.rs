@@ -40,13 +40,16 @@ impl Admin {
         }
         let compiled = compile(&request.body).map_err(|findings| faults(&findings))?;
         if request.validate_only {
-            let model = Model { name: compiled.name().to_owned(), sha256: hex(&Sha256::digest(&request.body)), ..Model::default() };
+            let model = Model {
+                name: compiled.name().to_owned(),
+                sha256: hex(&Sha256::digest(&request.body)),
+                ..Model::default()
+            };
             return Ok(PublishModelResponse { model: Some(model), created: false });
         }
         let mut tx = self.backend.database.write_tx("publish_model").await?;
         let now = tx.now();
-        let (model_no, created) =
-            store::model::publish(tx.connection(), compiled.name(), &request.body, now).await?;
+        let (model_no, created) = store::model::publish(tx.connection(), compiled.name(), &request.body, now).await?;
         let rows = store::model::list(tx.connection()).await?;
         tx.commit().await?;
         let row = rows.iter().find(|row| row.model_no == model_no);

@@ -48,7 +48,11 @@ impl Admin {
         Err(ApiError::unavailable("the person's identifiers keep moving; try again"))
     }
 
-    pub(super) async fn erase(&self, caller: &str, request: ErasePersonRequest) -> Result<ErasePersonResponse, ApiError> {
+    pub(super) async fn erase(
+        &self,
+        caller: &str,
+        request: ErasePersonRequest,
+    ) -> Result<ErasePersonResponse, ApiError> {
         for _ in 0..ATTEMPTS {
             match self.erase_once(caller, &request).await {
                 Err(Failed::Again) => {}
@@ -64,17 +68,19 @@ impl Admin {
 
     async fn erase_once(&self, caller: &str, request: &ErasePersonRequest) -> Result<ErasePersonResponse, Failed> {
         let who = erased(request)?;
-        let Backend { database, models, incarnation, .. } = &self.backend;
+        let Backend { database, models, incarnation, identity_key } = &self.backend;
         let mut tx = database.write_tx("erase").await?;
         let keyed = !request.request_id.is_empty();
-        let hash = command::request_hash(&ErasePersonRequest { request_id: String::new(), ..request.clone() }.encode_to_vec());
+        let hash =
+            command::request_hash(&ErasePersonRequest { request_id: String::new(), ..request.clone() }.encode_to_vec());
         if keyed && let Begun::Replayed(reply) = command::begin(&mut tx, caller, &request.request_id, &hash).await? {
             let reply = ErasePersonResponse::decode(reply.as_slice());
             return reply.map_err(|error| Failed::For(ApiError::internal("a kept reply cannot be read", error)));
         }
         let found = self.backend.find(tx.connection(), &who).await?;
         let request_id = if keyed { request.request_id.clone() } else { Uuid::now_v7().to_string() };
-        let done = erase::erase(&mut tx, models, *incarnation, found.person, &request_id).await?;
+        let eraser = erase::Eraser { models, identity_key, incarnation: *incarnation };
+        let done = erase::erase(&mut tx, eraser, found.person, &request_id).await?;
         let done = done.ok_or_else(|| ApiError::not_found("person"))?;
         outbox::append(&mut tx, &done.outbox).await?;
         let response = ErasePersonResponse {

@@ -14,8 +14,8 @@ use crate::domain::decide::LeadState;
 use crate::domain::identity::PersonId;
 use crate::domain::score::explain;
 use crate::people::Person;
-use crate::store::{self, corrupt};
 use crate::store::lead::LeadRow;
+use crate::store::{self, corrupt};
 use crate::wire::lines::{fit_reasons, reasons};
 use crate::wire::to_proto_time;
 use crate::work::{Evidence, Work};
@@ -36,7 +36,8 @@ impl Backend {
         now: Timestamp,
     ) -> Result<Present, ApiError> {
         let person = store::person::follow(connection, person).await?.ok_or_else(|| ApiError::not_found("person"))?;
-        let row = store::person::read(connection, &[person]).await?.pop().ok_or_else(|| ApiError::not_found("person"))?;
+        let row =
+            store::person::read(connection, &[person]).await?.pop().ok_or_else(|| ApiError::not_found("person"))?;
         let rules = self.models.get(connection, row.model_no).await?;
         let loaded = Person::from_row(row, &rules).map_err(corrupt)?;
         let mut work = Work::new(now, self.incarnation);
@@ -60,7 +61,12 @@ impl Present {
         let (known, _) = self.work.details.known(self.person);
         ScoreExplanation {
             person_id: person.uid.to_string(),
-            lead_id: self.work.details.current_lead(self.person).map(|lead| lead.lead_id.to_string()).unwrap_or_default(),
+            lead_id: self
+                .work
+                .details
+                .current_lead(self.person)
+                .map(|lead| lead.lead_id.to_string())
+                .unwrap_or_default(),
             fit_grade: standing.grade.as_str().to_owned(),
             engagement_milli_points: explanation.score_milli,
             scored_on: explanation.day.0,
@@ -102,4 +108,3 @@ impl Present {
         self.person
     }
 }
-

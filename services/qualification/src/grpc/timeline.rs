@@ -1,7 +1,9 @@
 //! What a person did, newest first, each event once; for visitors too.
 
 use leadflow_platform::error::ApiError;
-use leadflow_proto::qualification::v1::{ListTimelineRequest, ListTimelineResponse, TimelineEntry, list_timeline_request};
+use leadflow_proto::qualification::v1::{
+    ListTimelineRequest, ListTimelineResponse, TimelineEntry, list_timeline_request,
+};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -31,15 +33,22 @@ impl Backend {
         let before = before(&request.page_token)?;
         let found = self.find(connection, &who).await?;
         let person = store::person::follow(connection, found.person).await?.unwrap_or(found.person);
-        let mut ids: Vec<_> = store::identifier::members(connection, &[person]).await?.iter().map(|known| known.node.id).collect();
+        let mut ids: Vec<_> =
+            store::identifier::members(connection, &[person]).await?.iter().map(|known| known.node.id).collect();
         // A junk identifier belongs to nobody, yet what came under it can be looked at.
         ids.extend(found.by);
         ids.sort_unstable();
         ids.dedup();
         let rows = store::question::timeline_before(connection, &ids, before, limit).await?;
         let full = i64::try_from(rows.len()).is_ok_and(|rows| rows == limit);
-        let next = rows.last().filter(|_| full).map(|row| format!("{}.{}", row.occurred_at.as_microsecond(), row.event_id.simple()));
-        Ok(ListTimelineResponse { entries: rows.iter().map(entry).collect(), next_page_token: next.unwrap_or_default() })
+        let next = rows
+            .last()
+            .filter(|_| full)
+            .map(|row| format!("{}.{}", row.occurred_at.as_microsecond(), row.event_id.simple()));
+        Ok(ListTimelineResponse {
+            entries: rows.iter().map(entry).collect(),
+            next_page_token: next.unwrap_or_default(),
+        })
     }
 }
 

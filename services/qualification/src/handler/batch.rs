@@ -8,12 +8,14 @@ use leadflow_platform::consumer::{Arrived, Outcome};
 use leadflow_platform::record::TraceParent;
 use leadflow_platform::topics::Topic;
 
+use uuid::Uuid;
+
 use crate::domain::day::Day;
 use crate::domain::event::{EngagementEvent, UNDATED_WEEK};
 use crate::domain::identity::{IdentifierKind, present};
 use crate::domain::rules::Model;
 use crate::store::identifier::{IdentifierKey, Known};
-use crate::store::partition::{WEEKS_AHEAD, WEEKS_BACK, monday};
+use crate::store::partition::{WEEKS_BACK, monday};
 
 use super::incoming::Incoming;
 
@@ -29,6 +31,8 @@ pub(super) struct Slot<'a> {
     pub(super) known: Option<Known>,
     /// Inserted by this transaction.
     pub(super) is_new: bool,
+    /// The first event of the batch that names it.
+    pub(super) first_event: Uuid,
 }
 
 /// One event that is still in play.
@@ -82,10 +86,11 @@ impl<'a> Batch<'a> {
     fn add(&mut self, index: usize, event: &'a EngagementEvent, one: &'a Arrived<Incoming>, model: &Model) {
         let presented = present(event.kind, &event.identifiers);
         let named = presented.iter().zip(&one.event.keys);
-        let slots: Vec<usize> = named.map(|(presented, key)| self.slot(*key, presented.value, model)).collect();
+        let slots: Vec<usize> =
+            named.map(|(presented, key)| self.slot(*key, presented.value, model, event.event_id)).collect();
         let previous_user = one.event.previous_user.map(|key| {
             let value = event.identifiers.previous_id.as_deref().unwrap_or_default();
-            self.slot(key, value, model)
+            self.slot(key, value, model, event.event_id)
         });
         let credited = slots.iter().copied().find(|slot| !self.slots[*slot].is_junk);
         self.items.push(Item {
@@ -104,12 +109,12 @@ impl<'a> Batch<'a> {
         });
     }
 
-    fn slot(&mut self, key: IdentifierKey, value: &'a str, model: &Model) -> usize {
+    fn slot(&mut self, key: IdentifierKey, value: &'a str, model: &Model, first_event: Uuid) -> usize {
         match self.by_key.entry(key) {
             Entry::Occupied(known) => *known.get(),
             Entry::Vacant(vacant) => {
                 let is_junk = model.is_junk_identifier(value);
-                self.slots.push(Slot { key, value, is_junk, known: None, is_new: false });
+                self.slots.push(Slot { key, value, is_junk, known: None, is_new: false, first_event });
                 *vacant.insert(self.slots.len() - 1)
             }
         }
@@ -153,7 +158,7 @@ fn refused_week(week: i32, today: Day) -> Option<&'static str> {
         UNDATED_WEEK => None,
         _ if week.rem_euclid(7) != 4 => Some("no_week"),
         _ if week < this_week - 7 * (WEEKS_BACK + 1) => Some("too_old"),
-        _ if week > this_week + 7 * WEEKS_AHEAD => Some("future"),
+        _ if week > this_week + 7 => Some("future"),
         _ => None,
     }
 }

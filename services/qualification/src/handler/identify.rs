@@ -84,6 +84,7 @@ async fn find_or_insert(
     if late.iter().any(|slot| batch.slots[*slot].known.is_none()) {
         return Err(HandlerError::Again("an identifier came and went"));
     }
+    drop_erased(batch);
     Ok(())
 }
 
@@ -124,22 +125,19 @@ async fn lock(
     Ok(())
 }
 
-/// A person for every identifier that was never seen before.
+/// A person for every identifier that was inserted, also if its event is out of play by now: no identifier may be without
+/// one.
 fn make_new(work: &mut Work, batch: &Batch<'_>, rules: &Arc<Rules>) {
     let now = work.now;
-    for item in &batch.items {
-        for slot in item.slots.iter().map(|slot| &batch.slots[*slot]).filter(|slot| slot.is_new) {
-            let Some(known) = slot.known else { continue };
-            work.people
-                .entry(known.person)
-                .or_insert_with(|| Person::new(known.person, person_uid(item.event.event_id, &slot.key), rules, now));
-            // Only those that identify somebody change what is known; a new browser is a visitor like any other.
-            if slot.key.kind.identifies() && !slot.is_junk && work.changed.insert(known.person) {
-                if let Some(person) = work.people.get_mut(&known.person) {
-                    person.state.identified = true;
-                }
-            }
+    for slot in batch.slots.iter().filter(|slot| slot.is_new) {
+        let Some(known) = slot.known else { continue };
+        let mut person = Person::new(known.person, person_uid(slot.first_event, &slot.key), rules, now);
+        // Only those that identify somebody change what is known; a new browser is a visitor like any other.
+        person.state.identified = slot.key.kind.identifies() && !slot.is_junk;
+        if person.state.identified {
+            work.changed.insert(known.person);
         }
+        work.people.insert(known.person, person);
     }
 }
 

@@ -115,9 +115,13 @@ pub(super) async fn carry_out(
             ties.persons.push(id);
             place_of.extend(group.members.iter().map(|member| (*member, id)));
             settle(work, group, id, &made, ties.claims[0].key.1, rules);
-            let is_identified = |node: &Node| group.members.contains(&node.id) && node.kind.identifies();
+            let members = || ties.nodes.iter().filter(|node| group.members.binary_search(&node.id).is_ok());
+            // A refused claim changes nobody: what is known of them stays what it was.
+            if group.change == Change::Torn || members().any(|node| node.person != Some(id)) {
+                work.changed.insert(id);
+            }
             if let Some(person) = work.people.get_mut(&id) {
-                person.state.identified = ties.nodes.iter().any(is_identified);
+                person.state.identified = members().any(|node| node.kind.identifies());
             }
         }
     }
@@ -162,7 +166,6 @@ fn settle(
     if group.change == Change::Torn {
         work.torn.insert(id);
     }
-    work.changed.insert(id);
     work.people.extend(merged.into_iter().map(|other| (other.id, other)));
 }
 

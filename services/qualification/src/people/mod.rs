@@ -27,6 +27,9 @@ use crate::wire::stored::{decode_touches, encode_touches};
 pub use marks::Marks;
 pub use merge::Sum;
 
+/// `last_seen` of somebody who did nothing yet.
+pub const NEVER: Timestamp = Timestamp::UNIX_EPOCH;
+
 /// One person, locked or new.
 #[derive(Clone, Debug)]
 pub struct Person {
@@ -64,8 +67,10 @@ impl Person {
     /// Somebody who was never seen before.
     #[must_use]
     pub fn new(id: PersonId, uid: Uuid, rules: &Arc<Rules>, now: Timestamp) -> Self {
-        // Nothing is known: what fit makes of that.
-        let grade = Known::default().ask(|facts| rules.model.fit(facts)).grade;
+        // Nothing is known: what the model makes of that.
+        let nothing = Known::default();
+        let grade = nothing.ask(|facts| rules.model.fit(facts)).grade;
+        let out = nothing.ask(|facts| rules.model.disqualified_by_person(facts)).map(|out| out.reason);
         Self {
             id,
             uid,
@@ -77,12 +82,12 @@ impl Person {
             state: State {
                 standing: Standing::new(Day::of(now), &rules.model, grade),
                 identified: false,
-                out_by_person: None,
+                out_by_person: out,
                 out_by_event: std::collections::BTreeSet::new(),
                 lead: None,
             },
             touches: Touches::default(),
-            last_seen: Timestamp::MIN,
+            last_seen: NEVER,
             has_lead: false,
             has_profile: false,
             is_new: true,
@@ -129,9 +134,9 @@ impl Person {
         })
     }
 
-    /// As it is to be written. `now` stands in for the last act of somebody who did nothing yet.
+    /// As it is to be written.
     #[must_use]
-    pub fn to_row(&self, now: Timestamp) -> PersonRow {
+    pub fn to_row(&self) -> PersonRow {
         let standing = &self.state.standing;
         PersonRow {
             id: self.id,
@@ -145,7 +150,7 @@ impl Person {
             score_milli: standing.score_milli,
             grade: i16::from(standing.grade.number()),
             scored_on: standing.scored_on.0,
-            last_seen: if self.last_seen == Timestamp::MIN { now } else { self.last_seen },
+            last_seen: self.last_seen,
             acc: standing.acc.to_bytes(),
             touch: encode_touches(&self.touches),
         }

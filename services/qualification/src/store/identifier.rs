@@ -188,6 +188,23 @@ pub async fn place(connection: &mut PgConnection, places: &[Place]) -> Result<()
     Ok(())
 }
 
+/// Kinds and hashes of these identifiers.
+///
+/// # Errors
+/// [`PgError`].
+pub async fn keys(connection: &mut PgConnection, identifiers: &[IdentifierId]) -> Result<Vec<IdentifierKey>, PgError> {
+    let rows: Vec<(i16, Vec<u8>)> =
+        sqlx::query_as("select kind, value_hash from identifier where identifier_id = any($1)")
+            .bind(identifiers.iter().map(|id| id.0).collect::<Vec<_>>())
+            .fetch_all(connection)
+            .await
+            .map_err(tried("read identifiers"))?;
+    let key = |(kind, hash): (i16, Vec<u8>)| {
+        Some(IdentifierKey { kind: IdentifierKind::from_number(kind)?, hash: KeyedHash(hash.try_into().ok()?) })
+    };
+    Ok(rows.into_iter().filter_map(key).collect())
+}
+
 /// Makes tombstones: no value, no link, erased now, each with a person id of its own for whoever comes later. The person is
 /// locked; the rows of the new persons are for the caller to write.
 ///

@@ -68,3 +68,21 @@ pub async fn delete(connection: &mut PgConnection, identifiers: &[IdentifierId])
         .map_err(tried("delete links"))?;
     Ok(())
 }
+
+/// Identifiers of others under which events named one of these.
+///
+/// # Errors
+/// [`PgError`].
+pub async fn strong_elsewhere(
+    connection: &mut PgConnection,
+    identifiers: &[IdentifierId],
+) -> Result<Vec<IdentifierId>, PgError> {
+    let ids: Vec<i64> = sqlx::query_scalar(
+        "select distinct strong_id from link where weak_id = any($1) and not strong_id = any($1) order by strong_id",
+    )
+    .bind(identifiers.iter().map(|id| id.0).collect::<Vec<_>>())
+    .fetch_all(connection)
+    .await
+    .map_err(tried("find links to others"))?;
+    Ok(ids.into_iter().map(IdentifierId).collect())
+}

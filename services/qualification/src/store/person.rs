@@ -26,7 +26,7 @@ pub struct PersonRow {
     pub account_id: Option<Uuid>,
     /// Which model the accumulator is made with.
     pub model_no: i32,
-    /// See `handler::marks`.
+    /// See `people::Marks`.
     pub flags: i32,
     /// Score of `scored_on`.
     pub score_milli: i32,

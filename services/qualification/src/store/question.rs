@@ -29,7 +29,11 @@ pub struct LeadFilter {
 ///
 /// # Errors
 /// [`PgError`].
-pub async fn list_leads(connection: &mut PgConnection, filter: &LeadFilter, limit: i64) -> Result<Vec<LeadRow>, PgError> {
+pub async fn list_leads(
+    connection: &mut PgConnection,
+    filter: &LeadFilter,
+    limit: i64,
+) -> Result<Vec<LeadRow>, PgError> {
     let (before_at, before_id) = filter.before.unzip();
     let rows = sqlx::query(
         "select * from lead \
@@ -89,7 +93,13 @@ pub async fn timeline_before(
     .fetch_all(connection)
     .await
     .map_err(tried("read a timeline"))?;
-    let row = |(event_id, occurred_at, received_at, voided, data): (Uuid, jiff_sqlx::Timestamp, jiff_sqlx::Timestamp, bool, Vec<u8>)| {
+    let row = |(event_id, occurred_at, received_at, voided, data): (
+        Uuid,
+        jiff_sqlx::Timestamp,
+        jiff_sqlx::Timestamp,
+        bool,
+        Vec<u8>,
+    )| {
         TimelineRow { event_id, occurred_at: occurred_at.to_jiff(), received_at: received_at.to_jiff(), voided, data }
     };
     Ok(rows.into_iter().map(row).collect())

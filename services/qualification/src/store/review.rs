@@ -98,10 +98,7 @@ pub async fn note_recompute(
 ///
 /// # Errors
 /// [`PgError`].
-pub async fn pending_recompute(
-    connection: &mut PgConnection,
-    most: i64,
-) -> Result<Vec<(PersonId, Reason)>, PgError> {
+pub async fn pending_recompute(connection: &mut PgConnection, most: i64) -> Result<Vec<(PersonId, Reason)>, PgError> {
     let rows: Vec<(i64, i16)> =
         sqlx::query_as("select person_id, reason from recompute order by since, person_id limit $1")
             .bind(most)

@@ -78,10 +78,7 @@ const MOST_EVIDENCE: i64 = 200;
 ///
 /// # Errors
 /// [`PgError`].
-pub async fn evidence(
-    connection: &mut PgConnection,
-    pairs: &[(IdentifierId, i32)],
-) -> Result<Vec<Entry>, PgError> {
+pub async fn evidence(connection: &mut PgConnection, pairs: &[(IdentifierId, i32)]) -> Result<Vec<Entry>, PgError> {
     let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as(
         "select p.id, t.data from unnest($1::bigint[], $2::int[]) p(id, week) \
          cross join lateral (select t.data from timeline t \
@@ -185,4 +182,37 @@ pub async fn delete(connection: &mut PgConnection, identifiers: &[IdentifierId])
         .await
         .map_err(tried("delete from the timeline"))?;
     Ok(deleted.rows_affected())
+}
+
+/// An event with other data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rewritten {
+    /// Its subject.
+    pub subject: IdentifierId,
+    /// Its week.
+    pub week: i32,
+    /// Its id.
+    pub event_id: Uuid,
+    /// What it says from now on.
+    pub data: Vec<u8>,
+}
+
+/// Replaces what events say. Only erasure does so.
+///
+/// # Errors
+/// [`PgError`].
+pub async fn rewrite(connection: &mut PgConnection, events: &[Rewritten]) -> Result<(), PgError> {
+    sqlx::query(
+        "update timeline t set data = u.data from unnest($1::bigint[], $2::int[], $3::uuid[], $4::bytea[]) \
+           u(subject_id, week, event_id, data) \
+         where t.subject_id = u.subject_id and t.week = u.week and t.event_id = u.event_id",
+    )
+    .bind(events.iter().map(|event| event.subject.0).collect::<Vec<_>>())
+    .bind(events.iter().map(|event| event.week).collect::<Vec<_>>())
+    .bind(events.iter().map(|event| event.event_id).collect::<Vec<_>>())
+    .bind(events.iter().map(|event| event.data.as_slice()).collect::<Vec<_>>())
+    .execute(connection)
+    .await
+    .map_err(tried("rewrite events"))?;
+    Ok(())
 }

@@ -1,68 +1,18 @@
 //! Decisions as they are kept: the canonical bytes of exactly what `decide` got and of what it answered. Equal values have
 //! equal bytes (fields in order, maps and sets sorted), so a replay compares bytes.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use leadflow_proto::engagement::v1 as engagement;
 use prost::Message;
 use uuid::Uuid;
 
-use crate::domain::day::Day;
-use crate::domain::decide::{Decision, Fact, Finding, Known, LeadState, Question, Standing, State, Trigger};
+use crate::domain::decide::{Decision, Fact, Finding, Known, Question, State, Trigger};
 use crate::domain::event::EngagementEvent;
-use crate::domain::lifecycle::Stage;
-use crate::domain::rules::{DisqualificationReason, Grade};
-use crate::domain::score::{Accumulator, Explanation};
+use crate::domain::score::Explanation;
 
+use super::decision_state::{
+    StoredKnown, StoredLead, StoredState, from_known, from_state, to_known, to_lead, to_state,
+};
 use super::{Corrupt, engagement_event, from_micros, micros};
-
-#[derive(Clone, PartialEq, Message)]
-struct StoredLead {
-    #[prost(bytes = "vec", tag = "1")]
-    lead_id: Vec<u8>,
-    #[prost(int32, tag = "2")]
-    stage: i32,
-    #[prost(int32, tag = "3")]
-    stage_before: i32,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct StoredState {
-    #[prost(bytes = "vec", tag = "1")]
-    acc: Vec<u8>,
-    #[prost(int32, tag = "2")]
-    score_milli: i32,
-    #[prost(int32, tag = "3")]
-    scored_on: i32,
-    #[prost(uint32, tag = "4")]
-    grade: u32,
-    #[prost(bool, tag = "5")]
-    above_mql: bool,
-    #[prost(bool, tag = "6")]
-    above_cooled: bool,
-    #[prost(bool, tag = "7")]
-    waiting: bool,
-    #[prost(bool, tag = "8")]
-    identified: bool,
-    #[prost(uint32, optional, tag = "9")]
-    out_by_person: Option<u32>,
-    #[prost(uint32, repeated, tag = "10")]
-    out_by_event: Vec<u32>,
-    #[prost(message, optional, tag = "11")]
-    lead: Option<StoredLead>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct StoredKnown {
-    #[prost(string, repeated, tag = "1")]
-    emails: Vec<String>,
-    #[prost(btree_map = "string, string", tag = "2")]
-    traits: BTreeMap<String, String>,
-    #[prost(string, optional, tag = "3")]
-    account_domain: Option<String>,
-    #[prost(btree_map = "string, string", tag = "4")]
-    account_traits: BTreeMap<String, String>,
-}
 
 #[derive(Clone, PartialEq, Message)]
 struct StoredInput {
@@ -213,84 +163,6 @@ fn reduced_event(mut message: engagement::EngagementEvent) -> Option<EngagementE
     let mut event = engagement_event::from_proto(message).ok()?;
     event.identifiers.anonymous_id = None;
     Some(event)
-}
-
-fn to_state(state: &State) -> StoredState {
-    let standing = &state.standing;
-    StoredState {
-        acc: standing.acc.to_bytes(),
-        score_milli: standing.score_milli,
-        scored_on: standing.scored_on.0,
-        grade: u32::from(standing.grade.number()),
-        above_mql: standing.above_mql,
-        above_cooled: standing.above_cooled,
-        waiting: standing.waiting,
-        identified: state.identified,
-        out_by_person: state.out_by_person.map(|reason| u32::from(reason.number())),
-        out_by_event: state.out_by_event.iter().map(|reason| u32::from(reason.number())).collect(),
-        lead: state.lead.map(to_lead),
-    }
-}
-
-fn from_state(stored: StoredState) -> Option<State> {
-    let reason = |number: u32| i32::try_from(number).ok().and_then(DisqualificationReason::from_number);
-    let out_by_event: Option<BTreeSet<_>> = stored.out_by_event.into_iter().map(reason).collect();
-    Some(State {
-        standing: Standing {
-            acc: Accumulator::from_bytes(&stored.acc).ok()?,
-            score_milli: stored.score_milli,
-            scored_on: Day(stored.scored_on),
-            grade: i16::try_from(stored.grade).ok().and_then(Grade::from_number)?,
-            above_mql: stored.above_mql,
-            above_cooled: stored.above_cooled,
-            waiting: stored.waiting,
-        },
-        identified: stored.identified,
-        out_by_person: match stored.out_by_person {
-            Some(number) => Some(reason(number)?),
-            None => None,
-        },
-        out_by_event: out_by_event?,
-        lead: match stored.lead {
-            Some(lead) => Some(from_lead(&lead)?),
-            None => None,
-        },
-    })
-}
-
-fn to_lead(lead: LeadState) -> StoredLead {
-    StoredLead {
-        lead_id: lead.lead_id.as_bytes().to_vec(),
-        stage: i32::from(lead.stage.number()),
-        stage_before: i32::from(lead.stage_before.number()),
-    }
-}
-
-fn from_lead(stored: &StoredLead) -> Option<LeadState> {
-    let stage = |number: i32| i16::try_from(number).ok().and_then(Stage::from_number);
-    Some(LeadState {
-        lead_id: Uuid::from_slice(&stored.lead_id).ok()?,
-        stage: stage(stored.stage)?,
-        stage_before: stage(stored.stage_before)?,
-    })
-}
-
-fn to_known(known: &Known) -> StoredKnown {
-    StoredKnown {
-        emails: known.emails.clone(),
-        traits: known.traits.clone(),
-        account_domain: known.account_domain.clone(),
-        account_traits: known.account_traits.clone(),
-    }
-}
-
-fn from_known(stored: StoredKnown) -> Known {
-    Known {
-        emails: stored.emails,
-        traits: stored.traits,
-        account_domain: stored.account_domain,
-        account_traits: stored.account_traits,
-    }
 }
 
 fn to_finding(finding: &Finding) -> StoredFinding {

@@ -106,6 +106,12 @@ pub fn hand_raise(event: &EngagementEvent) -> proto::HandRaise {
     }
 }
 
+/// A lead began. `historical`: by an import, which enrols nobody.
+#[must_use]
+pub const fn opened(historical: bool) -> ProtoFact {
+    ProtoFact::Opened(proto::LeadOpened { historical })
+}
+
 /// An act that is told, with the properties that the model names.
 #[must_use]
 pub fn engaged(event: &EngagementEvent, properties: BTreeMap<String, String>) -> ProtoFact {
@@ -128,7 +134,7 @@ pub fn found(fact: &Fact, decision_id: Uuid, event_id: Option<Uuid>) -> Option<P
     let decision_id = decision_id.to_string();
     Some(match fact {
         Fact::Engaged | Fact::HandRefused { .. } => return None,
-        Fact::Opened => ProtoFact::Opened(proto::LeadOpened {}),
+        Fact::Opened => opened(false),
         Fact::Graded { .. } => {
             ProtoFact::ProfileChanged(proto::ProfileChanged { fields: vec!["fit_grade".to_owned()] })
         }

@@ -3,6 +3,7 @@
 
 pub mod assignment_event;
 pub mod decision;
+mod decision_state;
 pub mod engagement_event;
 pub mod lead_event;
 pub mod lines;

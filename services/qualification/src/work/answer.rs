@@ -87,34 +87,35 @@ impl Work {
     pub fn ask(&mut self, asked: &Asked<'_>, fields: Vec<&'static str>) {
         let id = asked.person;
         let lead = self.details.current_lead(id);
-        let (known, account) = self.details.known(id);
+        let (known, account) = asked.is_known_anew.then(|| self.details.known(id)).unzip();
         let Some(person) = self.people.get_mut(&id) else { return };
         let rules = std::sync::Arc::clone(&person.rules);
         person.state.lead = lead;
         person.is_changed = true;
         if asked.is_known_anew {
-            person.account_id = account.as_ref().map(|account| account.account_id);
+            person.account_id = account.flatten().map(|account| account.account_id);
         }
         let question = Question {
             state: &person.state,
-            known: asked.is_known_anew.then_some(&known),
+            known: known.as_ref(),
             trigger: asked.trigger,
             cause: asked.cause.id,
             now: self.now,
         };
         let decision = decide(&question, &rules.model);
         let kind = DecisionKind::of_findings(&decision.findings);
-        let is_silent = decision.findings.is_empty() && (fields.is_empty() || !is_open(decision.state.lead));
+        if decision.findings.is_empty() && (fields.is_empty() || !is_open(decision.state.lead)) {
+            person.state = decision.state;
+            self.to_review.insert(id);
+            return;
+        }
         let explanation = explain(&rules.model, &decision.state.standing.acc, self.today);
         let input = kind.map(|_| kept_input(&question, &rules.model, rules.model_no)).unwrap_or_default();
         let outcome = kind.map(|_| encode_answer(&decision, &explanation)).unwrap_or_default();
         let Decision { state, findings } = decision;
         person.state = state;
         self.to_review.insert(id);
-        if is_silent {
-            return;
-        }
-        let fit = fit_reasons(&known.ask(|facts| rules.model.fit(facts)));
+        let fit = kind.map(|_| fit_reasons(&self.details.known(id).0.ask(|facts| rules.model.fit(facts))));
         self.carry(id, &findings, asked);
         let told = self.told_of(id, findings, asked, &rules.model, fields);
         self.moments.push(Moment {
@@ -126,7 +127,7 @@ impl Work {
             rules: rules.label.clone(),
             told,
             explanation,
-            fit,
+            fit: fit.unwrap_or_default(),
         });
     }
 
@@ -209,6 +210,7 @@ impl Work {
         for finding in findings {
             let what = match (&finding.fact, asked.trigger) {
                 (Fact::Engaged, Trigger::Event(event)) => What::Ready(wire::engaged(event, properties(model, event))),
+                (Fact::Opened, Trigger::Event(event)) => What::Ready(wire::opened(event.historical)),
                 (Fact::Graded { .. } | Fact::Crossed { .. } | Fact::Lifted { .. }, _) if !is_open(finding.lead) => {
                     continue;
                 }

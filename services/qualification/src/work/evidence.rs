@@ -41,7 +41,11 @@ impl Evidence {
     }
 
     /// Reads what stands behind the points of these persons, who are in `work`.
-    pub(crate) async fn read(connection: &mut PgConnection, work: &Work, persons: &[PersonId]) -> Result<Self, PgError> {
+    pub(crate) async fn read(
+        connection: &mut PgConnection,
+        work: &Work,
+        persons: &[PersonId],
+    ) -> Result<Self, PgError> {
         if persons.is_empty() {
             return Ok(Self::default());
         }

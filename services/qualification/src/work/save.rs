@@ -69,7 +69,7 @@ impl Work {
         changed.sort_unstable_by_key(|person| person.id);
         let rows = |is_new: bool| -> Vec<_> {
             let part = changed.iter().filter(|person| person.is_new == is_new);
-            part.map(|person| person.to_row(self.now)).collect()
+            part.map(|person| person.to_row()).collect()
         };
         let (new, old) = (rows(true), rows(false));
         if !new.is_empty() {

@@ -2,7 +2,9 @@
 
 use leadflow_platform::consumer::Outcome;
 use leadflow_proto::assignment::v1::assignment_event::Detail;
-use leadflow_proto::assignment::v1::{Assignment, AssignmentEvent, AssignmentState, LeadSnapshot, Outcome as SalesOutcome};
+use leadflow_proto::assignment::v1::{
+    Assignment, AssignmentEvent, AssignmentState, LeadSnapshot, Outcome as SalesOutcome,
+};
 
 use crate::bed::{Bed, Events};
 
@@ -25,7 +27,8 @@ fn report(lead_id: &str, sequence: i32, state: AssignmentState, stage: &str) -> 
 }
 
 fn outcome(lead_id: &str, sequence: i32, stage: &str) -> AssignmentEvent {
-    let detail = Detail::Outcome(SalesOutcome { stage: stage.into(), reason: "no budget".into(), ..SalesOutcome::default() });
+    let detail =
+        Detail::Outcome(SalesOutcome { stage: stage.into(), reason: "no budget".into(), ..SalesOutcome::default() });
     AssignmentEvent { detail: Some(detail), ..report(lead_id, sequence, AssignmentState::Closed, stage) }
 }
 

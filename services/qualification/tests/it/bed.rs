@@ -33,6 +33,7 @@ pub struct Bed {
     pub engagement: EngagementHandler,
     pub assignment: AssignmentHandler,
     pub models: Arc<Models>,
+    pub key: Arc<IdentityKey>,
 }
 
 impl Bed {
@@ -48,7 +49,7 @@ impl Bed {
         let key = Arc::new(IdentityKey::from_secret([7; 32]));
         let engagement = EngagementHandler::new(Arc::clone(&key), Arc::clone(&models), 1, Arc::new(Notify::new()));
         let assignment = AssignmentHandler::new(Arc::clone(&models), 1);
-        let bed = Self { test, engagement, assignment, models };
+        let bed = Self { test, engagement, assignment, models, key };
         bed.publish(yaml).await;
         let mut tx = bed.database().write_tx("partitions").await.expect("a transaction");
         let today = Day::of(tx.now());

@@ -5,7 +5,7 @@ use leadflow_platform::outbox;
 use leadflow_platform::testing::clock;
 use leadflow_proto::qualification::v1::lead_event::Fact;
 use leadflow_qualification::domain::identity::PersonId;
-use leadflow_qualification::erase::{Erased, erase};
+use leadflow_qualification::erase::{Erased, Eraser, erase};
 use leadflow_qualification::replay::{Replay, replay};
 use leadflow_qualification::store;
 
@@ -18,7 +18,8 @@ async fn erase_person(bed: &Bed, email: &str) -> Erased {
         .await
         .expect("known");
     let mut tx = bed.database().write_tx("erase").await.expect("a transaction");
-    let erased = erase(&mut tx, &bed.models, 1, PersonId(person), "request-1").await.expect("erased").expect("there");
+    let eraser = Eraser { models: &bed.models, identity_key: &bed.key, incarnation: 1 };
+    let erased = erase(&mut tx, eraser, PersonId(person), "request-1").await.expect("erased").expect("there");
     outbox::append(&mut tx, &erased.outbox).await.expect("appended");
     tx.commit().await.expect("committed");
     erased
@@ -29,10 +30,8 @@ async fn everything(bed: &Bed) -> String {
     let mut all = String::new();
     for table in ["identifier", "link", "person", "person_profile", "timeline", "lead", "decision"] {
         let query = format!("select coalesce(string_agg(t::text, E'\\n'), '') from {table} t");
-        let rows: String = sqlx::query_scalar(sqlx::AssertSqlSafe(query))
-            .fetch_one(bed.database().pool())
-            .await
-            .expect("rows");
+        let rows: String =
+            sqlx::query_scalar(sqlx::AssertSqlSafe(query)).fetch_one(bed.database().pool()).await.expect("rows");
         all.push_str(&rows);
     }
     all
@@ -95,4 +94,20 @@ async fn decisions_keep_their_numbers_and_say_erased_on_replay() {
         assert_eq!(row.digest.len(), 32);
     }
     assert_eq!(erased.lead_ids.len(), 1);
+}
+
+#[tokio::test]
+async fn an_address_that_two_people_gave_goes_out_of_the_events_of_the_other() {
+    let bed = Bed::new().await;
+    let make = Events { now: bed.now().await };
+    let mut own = make.demo("d1", "b-1", "kim@acme.example", 30);
+    own.user_id = "kim".into();
+    let mut others = make.demo("d2", "b-2", "kim@acme.example", 20);
+    others.user_id = "lee".into();
+    bed.apply(&[own, others]).await;
+    let erased = erase_person(&bed, "kim@acme.example").await;
+    assert_eq!(erased.timeline_entries, 1);
+    let after = everything(&bed).await;
+    assert!(!after.contains("kim@acme.example") && !after.contains(&hex("kim@acme.example")));
+    assert!(after.contains(&hex("lee")), "the act of the other stays");
 }

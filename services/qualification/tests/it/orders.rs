@@ -92,7 +92,10 @@ fn history(random: &mut ChaCha8Rng, number: usize, now: Timestamp) -> Vec<Engage
     let count = if crowd { 260 } else { random.random_range(3..18) };
     (0..count)
         .map(|nth| {
-            let minutes = if random.random_bool(0.1) { random.random_range(0..290_000) } else { random.random_range(0..40_000) };
+            // Undated events of long ago are not folded anew exactly: what they say of a person outlives their week.
+            let undated = random.random_bool(0.05);
+            let is_old = !undated && random.random_bool(0.1);
+            let minutes = random.random_range(0..if is_old { 290_000 } else { 40_000 });
             let at = now - SignedDuration::from_mins(minutes);
             let kind = *EventKind::ALL.choose(random).expect("a kind");
             let mut event = EngagementEvent {
@@ -105,7 +108,7 @@ fn history(random: &mut ChaCha8Rng, number: usize, now: Timestamp) -> Vec<Engage
                 anonymous_id: pick(random, "browser", browsers, 0.7),
                 occurred_at: Some(to_proto_time(at)),
                 received_at: Some(to_proto_time(at)),
-                week: if random.random_bool(0.05) { UNDATED_WEEK } else { monday(Day::of(at)).0 },
+                week: if undated { UNDATED_WEEK } else { monday(Day::of(at)).0 },
                 historical: random.random_bool(0.1),
                 ..EngagementEvent::default()
             };

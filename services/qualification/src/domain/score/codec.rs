@@ -44,7 +44,8 @@ pub(super) fn encode(entries: &[Entry]) -> Vec<u8> {
 
 pub(super) fn decode(bytes: &[u8]) -> Result<Vec<Entry>, CorruptAccumulator> {
     let mut reader = Reader { bytes, offset: 0 };
-    let mut entries = Vec::new();
+    // An entry has two bytes or more.
+    let mut entries = Vec::with_capacity(bytes.len() / 2);
     if bytes.is_empty() {
         return Ok(entries);
     }

@@ -3,9 +3,12 @@
 //!
 //! Decisions and leads keep their numbers without the person: ids, points, times, digests.
 
+mod scrub;
+
 use std::collections::BTreeSet;
 
 use leadflow_platform::consumer::HandlerError;
+use leadflow_platform::identity_key::IdentityKey;
 use leadflow_platform::outbox::OutboxRow;
 use leadflow_platform::pg::WriteTx;
 use leadflow_proto::qualification::v1::{LeadErased, lead_event::Fact};
@@ -17,7 +20,7 @@ use crate::domain::lifecycle::Stage;
 use crate::domain::person::Touches;
 use crate::domain::score::Accumulator;
 use crate::models::Models;
-use crate::people::Person;
+use crate::people::{NEVER, Person};
 use crate::store;
 use crate::store::identifier::Known;
 use crate::work::{Cause, Work};
@@ -35,17 +38,28 @@ pub struct Erased {
     pub outbox: Vec<OutboxRow>,
 }
 
+/// What erasure needs of the role.
+#[derive(Clone, Copy, Debug)]
+pub struct Eraser<'a> {
+    /// Compiled models.
+    pub models: &'a Models,
+    /// For finding an identifier in the events of others.
+    pub identity_key: &'a IdentityKey,
+    /// Of the deployment.
+    pub incarnation: i32,
+}
+
 /// Erases a person, after merges; none if there is no such person. `request_id` is what readers of the topic are told.
 ///
 /// # Errors
 /// [`HandlerError::Again`] if identifiers moved meanwhile: the same again in a new transaction.
 pub async fn erase(
     tx: &mut WriteTx,
-    models: &Models,
-    incarnation: i32,
+    eraser: Eraser<'_>,
     asked: PersonId,
     request_id: &str,
 ) -> Result<Option<Erased>, HandlerError> {
+    let Eraser { models, identity_key, incarnation } = eraser;
     let now = tx.now();
     let connection = tx.connection();
     let Some(id) = store::person::follow(connection, asked).await? else { return Ok(None) };
@@ -57,6 +71,7 @@ pub async fn erase(
     let ids: Vec<IdentifierId> = own.iter().map(|known| known.node.id).collect();
 
     let timeline_entries = store::timeline::delete(connection, &ids).await?;
+    scrub::scrub(connection, identity_key, &ids).await?;
     store::link::delete(connection, &ids).await?;
     store::identifier::orphan(connection, &kept_out).await?;
     store::profile::delete(connection, &[id]).await?;
@@ -131,7 +146,7 @@ fn empty(work: &mut Work, id: PersonId) -> Uuid {
     person.state.out_by_event.clear();
     person.touches = Touches::default();
     (person.account_id, person.has_profile) = (None, false);
-    person.last_seen = work.now;
+    person.last_seen = NEVER;
     person.uid
 }
 
