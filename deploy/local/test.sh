@@ -45,6 +45,6 @@ phase 'Building and running every test of the workspace'
 cargo test --workspace --locked --no-fail-fast
 
 if [ -x tests/clients/run.sh ]; then
-    phase 'Running the foreign clients'
-    tests/clients/run.sh
+    phase 'Running the foreign clients against every role'
+    tests/clients/with_stack.sh tests/clients/run.sh
 fi

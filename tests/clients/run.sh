@@ -65,14 +65,14 @@ done
 # send_all FILE: every sender once, what they sent into FILE.
 send_all() {
     {
-        (cd "$state" && node send_analytics_node.mjs && node send_rudderstack.mjs)
-        "$python" "$here/send_analytics_python.py"
-        "$python" "$here/send_grpc.py"
+        (cd "$state" && timeout 120 node send_analytics_node.mjs && timeout 120 node send_rudderstack.mjs)
+        timeout 120 "$python" "$here/send_analytics_python.py"
+        timeout 120 "$python" "$here/send_grpc.py"
     } >"$1"
 }
 
 echo "run $RUN: sending" >&2
-(cd "$state" && node send_analytics_next.mjs) >"$state/browser.jsonl"
+(cd "$state" && timeout 180 node send_analytics_next.mjs) >"$state/browser.jsonl"
 send_all "$state/first.jsonl"
 cat "$state/browser.jsonl" "$state/first.jsonl" >"$state/expected.jsonl"
 "$python" "$here/check_timelines.py" "$state/expected.jsonl"
