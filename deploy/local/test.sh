@@ -44,7 +44,8 @@ phase 'Starting a private Apache Kafka and PostgreSQL, both empty'
 phase 'Building and running every test of the workspace'
 cargo test --workspace --locked --no-fail-fast
 
-if [ -x tests/clients/run.sh ]; then
-    phase 'Running the foreign clients against every role'
-    tests/clients/with_stack.sh tests/clients/run.sh
-fi
+phase 'Building the binaries for the foreign clients'
+cargo build --locked -p leadflow -p leadflow-simulator
+
+phase 'Running the foreign clients against every role'
+tests/clients/with_stack.sh bash -c 'tests/clients/run.sh && tests/clients/readers/run.sh'
