@@ -66,13 +66,16 @@ async fn ten_thousand_cancelled_begins_poison_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_the_task_of_its_own_a_cancelled_begin_poisons_the_pool() {
-    let test = database().await;
-    test.database().switches().turn_off(SPAWNED_BEGIN);
-    cancel_begins(test.database(), 200).await;
-    assert!(
-        visible_to_others(&test, 100).await < 100,
-        "the mechanism was off and nothing broke: the test proves nothing"
-    );
+    // Whether a cancel falls between the statement and its answer is chance: a few hundred nearly always meet it once.
+    for _ in 0..20 {
+        let test = database().await;
+        test.database().switches().turn_off(SPAWNED_BEGIN);
+        cancel_begins(test.database(), 500).await;
+        if visible_to_others(&test, 100).await < 100 {
+            return;
+        }
+    }
+    panic!("the mechanism was off and nothing broke: the test proves nothing");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

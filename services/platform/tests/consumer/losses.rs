@@ -60,7 +60,8 @@ async fn passed_retention_stops_the_partition_by_name_and_a_human_accepts_the_lo
     let row = offsets::accept_loss(database, kafka, &which(&world, 0), &hand()).await.expect("accepted");
     assert_eq!((row.skipped, row.next_offset, row.first_offset), (15, 25, 0));
     let nothing = offsets::accept_loss(database, kafka, &which(&world, 0), &hand()).await;
-    assert!(matches!(nothing, Err(OffsetsError::NothingLost { next: 25, low: 25 })), "{nothing:?}");
+    // The running consumer may have gone on meanwhile.
+    assert!(matches!(nothing, Err(OffsetsError::NothingLost { next: 25.., low: 25 })), "{nothing:?}");
 
     // The running consumer sees the row and goes on.
     world.until_drained(2).await;

@@ -8,4 +8,3 @@ mod poison;
 mod recovery;
 mod storm;
 mod support;
-mod zz;
