@@ -26,7 +26,8 @@ await new Promise((done) => {
     eachMessage: async ({ partition, message }) => {
       if (!ends.has(partition)) return;
       const event = AssignmentEvent.decode(message.value);
-      console.log(JSON.stringify({ lead: event.leadId, sequence: event.sequence }));
+      // As Python writes it: the outputs of all readers are compared as text.
+      console.log(`{"lead": "${event.leadId}", "sequence": ${event.sequence}}`);
       if (BigInt(message.offset) + 1n >= ends.get(partition)) ends.delete(partition);
       if (ends.size === 0) done();
     },
