@@ -49,6 +49,30 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every reason.
+    pub const ALL: [Self; 20] = [
+        Self::InvalidJson,
+        Self::NotAnObject,
+        Self::JsonTooDeep,
+        Self::NulCharacter,
+        Self::EventTooLarge,
+        Self::TooManyEvents,
+        Self::TooManyFields,
+        Self::MissingField,
+        Self::MissingIdentifier,
+        Self::InvalidIdentifier,
+        Self::WrongType,
+        Self::UnknownType,
+        Self::InvalidTimestamp,
+        Self::TimestampInFuture,
+        Self::TooLong,
+        Self::Honeypot,
+        Self::InvalidForm,
+        Self::InvalidMime,
+        Self::MimeTooComplex,
+        Self::UnknownRecipient,
+    ];
+
     /// UPPER_SNAKE.
     #[must_use]
     pub const fn code(self) -> &'static str {

@@ -12,3 +12,18 @@ pub(crate) const DOCUMENT: &str = include_str!("openapi.json");
 pub(super) async fn document() -> Response {
     answer::json(DOCUMENT)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::DOCUMENT;
+    use crate::domain::reject::Reason;
+
+    #[test]
+    fn every_code_is_documented() {
+        let document: serde_json::Value = serde_json::from_str(DOCUMENT).unwrap();
+        let codes = document["components"]["schemas"]["Problem"]["properties"]["code"]["description"].as_str().unwrap();
+        for reason in Reason::ALL {
+            assert!(codes.contains(&format!("`{}`", reason.code())), "{}", reason.code());
+        }
+    }
+}

@@ -3,6 +3,8 @@
 
 mod compile;
 pub mod file;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 pub use compile::{Form, Mailbox, Sources, SourcesError};
