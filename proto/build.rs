@@ -28,9 +28,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         // Sorted maps: the same message has the same bytes on every machine, which replay compares.
         .btree_map(".")
         .compile_fds(descriptors)?;
-    pbjson_build::Builder::new()
-        .register_descriptors(&bytes)?
-        .btree_map([".leadflow"])
-        .build(&[".leadflow"])?;
+    pbjson_build::Builder::new().register_descriptors(&bytes)?.btree_map([".leadflow"]).build(&[".leadflow"])?;
     Ok(())
 }

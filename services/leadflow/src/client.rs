@@ -15,10 +15,22 @@ use tonic::{
 #[command(next_help_heading = "Connection")]
 pub(crate) struct Connection {
     /// Address of the qualification role.
-    #[arg(long, global = true, env = "LEADFLOW_QUALIFICATION_URL", default_value = "http://127.0.0.1:8081", value_name = "URL")]
+    #[arg(
+        long,
+        global = true,
+        env = "LEADFLOW_QUALIFICATION_URL",
+        default_value = "http://127.0.0.1:8081",
+        value_name = "URL"
+    )]
     qualification_url: String,
     /// Address of the assignment role.
-    #[arg(long, global = true, env = "LEADFLOW_ASSIGNMENT_URL", default_value = "http://127.0.0.1:8083", value_name = "URL")]
+    #[arg(
+        long,
+        global = true,
+        env = "LEADFLOW_ASSIGNMENT_URL",
+        default_value = "http://127.0.0.1:8083",
+        value_name = "URL"
+    )]
     assignment_url: String,
     /// API key; rather from the environment than typed.
     #[arg(long, global = true, env = "LEADFLOW_API_KEY", hide_env_values = true, value_name = "KEY")]
@@ -70,15 +82,20 @@ impl Connection {
         self.channel("assignment", &self.assignment_url).await
     }
 
-    pub(crate) async fn leads(&self) -> anyhow::Result<qualification::lead_service_client::LeadServiceClient<Authorized>> {
+    pub(crate) async fn leads(
+        &self,
+    ) -> anyhow::Result<qualification::lead_service_client::LeadServiceClient<Authorized>> {
         let channel = self.qualification().await?;
         Ok(qualification::lead_service_client::LeadServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE))
     }
 
     pub(crate) async fn qualification_admin(
         &self,
-    ) -> anyhow::Result<qualification::qualification_admin_service_client::QualificationAdminServiceClient<Authorized>> {
-        Ok(qualification::qualification_admin_service_client::QualificationAdminServiceClient::new(self.qualification().await?))
+    ) -> anyhow::Result<qualification::qualification_admin_service_client::QualificationAdminServiceClient<Authorized>>
+    {
+        Ok(qualification::qualification_admin_service_client::QualificationAdminServiceClient::new(
+            self.qualification().await?,
+        ))
     }
 
     pub(crate) async fn stream(

@@ -52,9 +52,13 @@ fn describe_status(error: &anyhow::Error, status: &tonic::Status) -> String {
     }
     match status.code() {
         tonic::Code::Unauthenticated => {
-            text.push_str("\n  set LEADFLOW_API_KEY (`. .local/env` on this machine), or make a key: leadflow key create --help");
+            text.push_str(
+                "\n  set LEADFLOW_API_KEY (`. .local/env` on this machine), or make a key: leadflow key create --help",
+            );
         }
-        tonic::Code::Unavailable => text.push_str("\n  is it running? addresses stand in .local/env; `make up` starts everything here"),
+        tonic::Code::Unavailable => {
+            text.push_str("\n  is it running? addresses stand in .local/env; `make up` starts everything here")
+        }
         _ => {}
     }
     text

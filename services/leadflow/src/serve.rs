@@ -82,7 +82,9 @@ async fn require_topics(shared: &Shared, wanted: &[Topic]) -> anyhow::Result<()>
     loop {
         match topics::require(&shared.kafka, &shared.topics, wanted).await {
             Err(TopicsError::Mismatches(found))
-                if found.iter().all(|one| matches!(one, Mismatch::Missing { .. } | Mismatch::LongerRetention { .. }))
+                if found
+                    .iter()
+                    .all(|one| matches!(one, Mismatch::Missing { .. } | Mismatch::LongerRetention { .. }))
                     && tokio::time::Instant::now() < missing_until =>
             {
                 tokio::time::sleep(RETRY).await;

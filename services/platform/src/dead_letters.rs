@@ -80,7 +80,10 @@ pub async fn read(kafka: &KafkaConfig, wait: Duration) -> anyhow::Result<Vec<Let
 fn read_blocking(kafka: &KafkaConfig, wait: Duration) -> anyhow::Result<Vec<Letter>> {
     let topic = kafka.topic_name(Topic::DeadLetter);
     let mut settings = kafka.client("leadflow-dead-letter");
-    settings.set("group.id", kafka.group("dead-letter-reader")).set("enable.auto.commit", "false").set("auto.offset.reset", "error");
+    settings
+        .set("group.id", kafka.group("dead-letter-reader"))
+        .set("enable.auto.commit", "false")
+        .set("auto.offset.reset", "error");
     let consumer: BaseConsumer = settings.create()?;
     let metadata = consumer.fetch_metadata(Some(&topic), wait).context("the broker does not answer")?;
     let mut places = TopicPartitionList::new();
@@ -96,7 +99,9 @@ fn read_blocking(kafka: &KafkaConfig, wait: Duration) -> anyhow::Result<Vec<Lett
     let mut letters = Vec::new();
     while !open.is_empty() {
         let record = consumer.poll(wait).context("the broker stopped answering")??;
-        letters.push(Letter(DeadLetter::decode(record.payload().unwrap_or_default()).context("a record is no dead letter")?));
+        letters.push(Letter(
+            DeadLetter::decode(record.payload().unwrap_or_default()).context("a record is no dead letter")?,
+        ));
         if open.get(&record.partition()).is_some_and(|high| record.offset() + 1 >= *high) {
             open.remove(&record.partition());
         }
@@ -113,10 +118,16 @@ pub async fn redrive(kafka: &KafkaConfig, letter: &Letter) -> anyhow::Result<()>
     let mut settings = kafka.client("leadflow-dead-letter");
     settings.set("enable.idempotence", "true").set("message.timeout.ms", "15000");
     let producer: FutureProducer = settings.create()?;
-    let headers = letter.0.headers.iter().fold(OwnedHeaders::new(), |headers, (key, value)| {
-        headers.insert(Header { key, value: Some(value) })
-    });
+    let headers = letter
+        .0
+        .headers
+        .iter()
+        .fold(OwnedHeaders::new(), |headers, (key, value)| headers.insert(Header { key, value: Some(value) }));
     let record = FutureRecord::to(&letter.0.topic).key(&letter.0.key).payload(&letter.0.value).headers(headers);
-    producer.send(record, Duration::from_secs(15)).await.map_err(|(error, _)| error).context("the broker did not take it")?;
+    producer
+        .send(record, Duration::from_secs(15))
+        .await
+        .map_err(|(error, _)| error)
+        .context("the broker did not take it")?;
     Ok(())
 }

@@ -249,11 +249,7 @@ async fn new_stretch(
 }
 
 fn unknown(which: &Which) -> OffsetsError {
-    OffsetsError::Unknown {
-        consumer: which.consumer.clone(),
-        topic: which.topic.clone(),
-        partition: which.partition,
-    }
+    OffsetsError::Unknown { consumer: which.consumer.clone(), topic: which.topic.clone(), partition: which.partition }
 }
 
 async fn watermark(kafka: &KafkaConfig, which: &Which) -> Result<(i64, i64), OffsetsError> {

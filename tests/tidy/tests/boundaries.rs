@@ -18,7 +18,9 @@ const LISTS_OF_PUBLIC_NAMES: [&str; 4] = [
 fn the_platform_never_says_lead() {
     // Tests need some topic to write to, and take its public name.
     let is_held = |path: &str| {
-        path.starts_with("services/platform/src/") && !path.ends_with("_tests.rs") && !LISTS_OF_PUBLIC_NAMES.contains(&path)
+        path.starts_with("services/platform/src/")
+            && !path.ends_with("_tests.rs")
+            && !LISTS_OF_PUBLIC_NAMES.contains(&path)
     };
     let files: Vec<File> = files().into_iter().filter(|file| is_held(&file.path)).collect();
     hold(

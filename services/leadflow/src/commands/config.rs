@@ -21,7 +21,8 @@ impl Config {
         if matches!(self, Config::Schema) {
             return output.line(&serde_json::to_string_pretty(&config::schema::<RootConfig>())?);
         }
-        let loaded = config::load_with_sources::<RootConfig>(global.config.as_deref(), ENVIRONMENT_PREFIX, std::env::vars())?;
+        let loaded =
+            config::load_with_sources::<RootConfig>(global.config.as_deref(), ENVIRONMENT_PREFIX, std::env::vars())?;
         if matches!(self, Config::Check) {
             return output.line("the configuration is valid");
         }
@@ -30,7 +31,10 @@ impl Config {
                 output.json_line(&serde_json::json!({ "path": setting.path, "value": setting.value, "source": setting.source.to_string() }))
             });
         }
-        let rows = loaded.settings.iter().map(|setting| vec![setting.path.clone(), setting.value.clone(), setting.source.to_string()]);
+        let rows = loaded
+            .settings
+            .iter()
+            .map(|setting| vec![setting.path.clone(), setting.value.clone(), setting.source.to_string()]);
         output.table(&["SETTING", "VALUE", "SOURCE"], rows.collect())
     }
 }

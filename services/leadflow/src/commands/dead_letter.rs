@@ -9,7 +9,9 @@ use crate::cli::Global;
 use crate::output::Output;
 
 #[derive(Debug, clap::Subcommand)]
-#[command(after_help = "A record that is sent again is applied at most once: what it had caused is recognised by its event id.")]
+#[command(
+    after_help = "A record that is sent again is applied at most once: what it had caused is recognised by its event id."
+)]
 pub(crate) enum DeadLetter {
     /// All dead letters that the broker still has.
     List,
@@ -49,7 +51,10 @@ impl DeadLetter {
 }
 
 fn find<'a>(letters: &'a [Letter], id: &str) -> anyhow::Result<&'a Letter> {
-    letters.iter().find(|letter| letter.id() == id).with_context(|| format!("there is no dead letter `{id}`; see `dead-letter list`"))
+    letters
+        .iter()
+        .find(|letter| letter.id() == id)
+        .with_context(|| format!("there is no dead letter `{id}`; see `dead-letter list`"))
 }
 
 fn list(letters: &[Letter], output: Output) -> anyhow::Result<()> {

@@ -21,8 +21,12 @@ struct Look {
 pub(crate) async fn run(global: &Global, output: Output) -> anyhow::Result<ExitCode> {
     let config = crate::config::load(global)?;
     let mut looks = vec![Look { what: "configuration".to_owned(), wrong: None }];
-    let mut look = |what: &str, result: Result<(), String>| looks.push(Look { what: what.to_owned(), wrong: result.err() });
-    look("identity key", IdentityKey::load(&config.identity_key_file).map(|_| ()).map_err(|error| format!("{error:#}")));
+    let mut look =
+        |what: &str, result: Result<(), String>| looks.push(Look { what: what.to_owned(), wrong: result.err() });
+    look(
+        "identity key",
+        IdentityKey::load(&config.identity_key_file).map(|_| ()).map_err(|error| format!("{error:#}")),
+    );
     look("keys file", access::list(&config.keys_file).map(|_| ()).map_err(|error| error.to_string()));
     look("topics", check_topics(&config).await);
     match super::migrate::schemas(&config).await {
@@ -31,7 +35,11 @@ pub(crate) async fn run(global: &Global, output: Output) -> anyhow::Result<ExitC
             for (database, migrations) in schemas {
                 let pending = migrations.status(&database).await.map_err(|error| error.to_string()).and_then(|all| {
                     let open = all.iter().filter(|status| status.state != State::Applied).count();
-                    if open == 0 { Ok(()) } else { Err(format!("{open} migrations are not as in this binary: leadflow migrate status")) }
+                    if open == 0 {
+                        Ok(())
+                    } else {
+                        Err(format!("{open} migrations are not as in this binary: leadflow migrate status"))
+                    }
                 });
                 look(&format!("schema {}", database.schema()), pending);
                 look(&format!("ledger {}", database.schema()), check_ledger(&database, &config).await);
@@ -42,7 +50,8 @@ pub(crate) async fn run(global: &Global, output: Output) -> anyhow::Result<ExitC
     for look in &looks {
         let mark = if look.wrong.is_none() { output.green("ok") } else { output.red("not ready") };
         let detail = look.wrong.as_deref().map(|wrong| format!(": {wrong}")).unwrap_or_default();
-        output.done(&json!({ "what": look.what, "wrong": look.wrong }), &format!("{:<22} {mark}{detail}", look.what))?;
+        output
+            .done(&json!({ "what": look.what, "wrong": look.wrong }), &format!("{:<22} {mark}{detail}", look.what))?;
     }
     Ok(if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::from(NOT_READY) })
 }

@@ -87,7 +87,9 @@ impl Create {
 fn expiry(text: &str, now: Timestamp) -> anyhow::Result<Timestamp> {
     let wanted = || anyhow::anyhow!("`{text}` is no time span; write it like 90d or 12h");
     let span = match text.strip_suffix('d') {
-        Some(days) => days.parse::<u32>().map(|days| SignedDuration::from_hours(24 * i64::from(days))).map_err(|_| wanted())?,
+        Some(days) => {
+            days.parse::<u32>().map(|days| SignedDuration::from_hours(24 * i64::from(days))).map_err(|_| wanted())?
+        }
         None => text.parse().map_err(|_| wanted())?,
     };
     anyhow::ensure!(span.is_positive(), wanted());

@@ -40,14 +40,18 @@ impl Migrate {
 pub(crate) async fn schemas(config: &RootConfig) -> anyhow::Result<Vec<(Database, Migrations)>> {
     let mut schemas = Vec::new();
     if let Some(section) = &config.qualification {
-        let database = Database::connect(&section.database, leadflow_qualification::role::SCHEMA, "leadflow/cli").await?;
+        let database =
+            Database::connect(&section.database, leadflow_qualification::role::SCHEMA, "leadflow/cli").await?;
         schemas.push((database, Migrations::new(&leadflow_qualification::store::MIGRATIONS)?));
     }
     if let Some(section) = &config.assignment {
         let database = Database::connect(&section.database, leadflow_assignment::SCHEMA, "leadflow/cli").await?;
         schemas.push((database, Migrations::new(&leadflow_assignment::MIGRATIONS)?));
     }
-    anyhow::ensure!(!schemas.is_empty(), "the configuration names no stateful role: add `qualification` or `assignment`");
+    anyhow::ensure!(
+        !schemas.is_empty(),
+        "the configuration names no stateful role: add `qualification` or `assignment`"
+    );
     Ok(schemas)
 }
 

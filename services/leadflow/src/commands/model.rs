@@ -35,7 +35,11 @@ async fn publish(file: PathBuf, dry_run: bool, connection: &Connection, output: 
     let body = std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
     let mut client = connection.qualification_admin().await?;
     let request = PublishModelRequest { body, validate_only: dry_run };
-    let response = client.publish_model(request).await.with_context(|| format!("{} was not published", file.display()))?.into_inner();
+    let response = client
+        .publish_model(request)
+        .await
+        .with_context(|| format!("{} was not published", file.display()))?
+        .into_inner();
     let model = response.model.clone().unwrap_or_default();
     let sentence = match (dry_run, response.created) {
         (true, _) => format!("{} is valid: it would become scoring/{}", file.display(), model.name),

@@ -120,7 +120,8 @@ impl Place {
     async fn find(self, config: &RootConfig) -> anyhow::Result<(Database, Which)> {
         let databases = databases(config).await?;
         let names: Vec<&str> = databases.iter().map(Database::schema).collect();
-        let unknown = anyhow::anyhow!("no role named `{}` keeps offsets here; known: {}", self.consumer, names.join(", "));
+        let unknown =
+            anyhow::anyhow!("no role named `{}` keeps offsets here; known: {}", self.consumer, names.join(", "));
         let topic = match self.topic.contains('.') {
             true => self.topic,
             false => format!("{}{}.v1", config.kafka.topic_prefix, self.topic),
@@ -156,11 +157,31 @@ async fn list(config: &RootConfig, output: Output) -> anyhow::Result<ExitCode> {
             (other, _) => output.red(other),
         };
         let counts = [row.applied, row.duplicate, row.ignored, row.parked, row.dead, row.skipped];
-        let mut cells = vec![row.consumer.clone(), row.topic.clone(), row.partition.to_string(), row.next_offset.to_string(), lag, state];
+        let mut cells = vec![
+            row.consumer.clone(),
+            row.topic.clone(),
+            row.partition.to_string(),
+            row.next_offset.to_string(),
+            lag,
+            state,
+        ];
         cells.extend(counts.map(|count| count.to_string()));
         cells
     });
-    let header = ["CONSUMER", "TOPIC", "#", "NEXT", "LAG", "STATE", "APPLIED", "DUPLICATE", "IGNORED", "PARKED", "DEAD", "SKIPPED"];
+    let header = [
+        "CONSUMER",
+        "TOPIC",
+        "#",
+        "NEXT",
+        "LAG",
+        "STATE",
+        "APPLIED",
+        "DUPLICATE",
+        "IGNORED",
+        "PARKED",
+        "DEAD",
+        "SKIPPED",
+    ];
     output.table(&header, cells.collect())?;
     for row in rows.iter().filter(|row| row.stopped_reason.is_some()) {
         let reason = row.stopped_reason.as_deref().unwrap_or_default();

@@ -23,7 +23,9 @@ pub(crate) struct PersonKey {
 
 /// Remove a person's data everywhere.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Their traces keep the numbers without the person; a tombstone keeps any replay from bringing them back.")]
+#[command(
+    after_help = "Their traces keep the numbers without the person; a tombstone keeps any replay from bringing them back."
+)]
 pub(crate) struct Erase {
     #[command(flatten)]
     key: PersonKey,
@@ -44,7 +46,10 @@ impl PersonKey {
         match (self.who, self.person, self.anonymous) {
             (Some(who), _, _) if who.contains('@') => Ok(Key::Email(who)),
             (Some(who), _, _) => {
-                anyhow::ensure!(uuid::Uuid::parse_str(&who).is_ok(), "`{who}` is neither an e-mail address nor a lead id");
+                anyhow::ensure!(
+                    uuid::Uuid::parse_str(&who).is_ok(),
+                    "`{who}` is neither an e-mail address nor a lead id"
+                );
                 Ok(Key::Lead(who))
             }
             (None, Some(person), _) => Ok(Key::Person(person)),

@@ -51,7 +51,8 @@ impl Pool {
             Pool::Add(add) => {
                 let request = add.request()?;
                 let pool = client.put_pool(request).await?.into_inner().pool.unwrap_or_default();
-                output.done(&pool, &format!("pool {}@{} with {} members", pool.pool_id, pool.version, pool.members.len()))
+                output
+                    .done(&pool, &format!("pool {}@{} with {} members", pool.pool_id, pool.version, pool.members.len()))
             }
             Pool::List => list(output, &client.list_pools(ListPoolsRequest {}).await?.into_inner().pools),
         }
@@ -86,7 +87,8 @@ fn parse_member(text: &str) -> anyhow::Result<PoolMember> {
 
 /// "90s", "5m", "1h30m".
 fn parse_duration(text: &str) -> anyhow::Result<pbjson_types::Duration> {
-    let span: jiff::SignedDuration = text.parse().with_context(|| format!("`{text}` is no time span; write it like 90s or 5m"))?;
+    let span: jiff::SignedDuration =
+        text.parse().with_context(|| format!("`{text}` is no time span; write it like 90s or 5m"))?;
     Ok(pbjson_types::Duration { seconds: span.as_secs(), nanos: span.subsec_nanos() })
 }
 
@@ -96,7 +98,12 @@ fn list(output: Output, pools: &[WirePool]) -> anyhow::Result<()> {
     }
     for pool in pools {
         let default = if pool.is_default { ", default" } else { "" };
-        output.line(&format!("{}  version {}{default}, {} leads waiting", output.bold(&pool.pool_id), pool.version, pool.waiting))?;
+        output.line(&format!(
+            "{}  version {}{default}, {} leads waiting",
+            output.bold(&pool.pool_id),
+            pool.version,
+            pool.waiting
+        ))?;
         let rows = pool.members.iter().map(|member| {
             let micro = |n: i64| format!("{}.{:03}", n / 1_000_000, (n % 1_000_000).abs() / 1000);
             let off = member.received_micro - member.entitled_micro;

@@ -185,7 +185,8 @@ mod tests {
         assert_eq!((hours.len(), hours[0].weekday, hours[4].weekday), (5, 1, 5));
         assert_eq!((hours[0].start_minute, hours[0].end_minute), (540, 1050));
         assert_eq!(parse_hours("sun@00:00-24:00").expect("valid")[0].end_minute, 1440);
-        for bad in ["", "mon", "mon@9", "fri-mon@09:00-10:00", "mon@10:00-09:00", "mon@25:00-26:00", "foo@09:00-10:00"] {
+        for bad in ["", "mon", "mon@9", "fri-mon@09:00-10:00", "mon@10:00-09:00", "mon@25:00-26:00", "foo@09:00-10:00"]
+        {
             assert!(parse_hours(bad).expect_err(bad).to_string().contains("mon-fri@09:00-17:30"));
         }
     }

@@ -15,15 +15,42 @@ pub(crate) enum Schema {
 
 /// What can be had: JSON schemas of the files people write, and the protobuf files as they were compiled in.
 const FILES: [(&str, &str); 9] = [
-    ("leadflow/engagement/v1/engagement_event.proto", include_str!("../../../../proto/leadflow/engagement/v1/engagement_event.proto")),
-    ("leadflow/ingest/v1/ingest_service.proto", include_str!("../../../../proto/leadflow/ingest/v1/ingest_service.proto")),
-    ("leadflow/ingest/v1/rejected_event.proto", include_str!("../../../../proto/leadflow/ingest/v1/rejected_event.proto")),
-    ("leadflow/qualification/v1/lead_event.proto", include_str!("../../../../proto/leadflow/qualification/v1/lead_event.proto")),
-    ("leadflow/qualification/v1/lead_service.proto", include_str!("../../../../proto/leadflow/qualification/v1/lead_service.proto")),
-    ("leadflow/qualification/v1/admin_service.proto", include_str!("../../../../proto/leadflow/qualification/v1/admin_service.proto")),
-    ("leadflow/assignment/v1/assignment_event.proto", include_str!("../../../../proto/leadflow/assignment/v1/assignment_event.proto")),
-    ("leadflow/assignment/v1/assignment_service.proto", include_str!("../../../../proto/leadflow/assignment/v1/assignment_service.proto")),
-    ("leadflow/assignment/v1/admin_service.proto", include_str!("../../../../proto/leadflow/assignment/v1/admin_service.proto")),
+    (
+        "leadflow/engagement/v1/engagement_event.proto",
+        include_str!("../../../../proto/leadflow/engagement/v1/engagement_event.proto"),
+    ),
+    (
+        "leadflow/ingest/v1/ingest_service.proto",
+        include_str!("../../../../proto/leadflow/ingest/v1/ingest_service.proto"),
+    ),
+    (
+        "leadflow/ingest/v1/rejected_event.proto",
+        include_str!("../../../../proto/leadflow/ingest/v1/rejected_event.proto"),
+    ),
+    (
+        "leadflow/qualification/v1/lead_event.proto",
+        include_str!("../../../../proto/leadflow/qualification/v1/lead_event.proto"),
+    ),
+    (
+        "leadflow/qualification/v1/lead_service.proto",
+        include_str!("../../../../proto/leadflow/qualification/v1/lead_service.proto"),
+    ),
+    (
+        "leadflow/qualification/v1/admin_service.proto",
+        include_str!("../../../../proto/leadflow/qualification/v1/admin_service.proto"),
+    ),
+    (
+        "leadflow/assignment/v1/assignment_event.proto",
+        include_str!("../../../../proto/leadflow/assignment/v1/assignment_event.proto"),
+    ),
+    (
+        "leadflow/assignment/v1/assignment_service.proto",
+        include_str!("../../../../proto/leadflow/assignment/v1/assignment_service.proto"),
+    ),
+    (
+        "leadflow/assignment/v1/admin_service.proto",
+        include_str!("../../../../proto/leadflow/assignment/v1/admin_service.proto"),
+    ),
 ];
 
 const SCORING: &str = "scoring.schema.json";

@@ -26,7 +26,11 @@ impl Topics {
             Topics::List => {
                 let rows = Topic::ALL.map(|topic| {
                     let spec = file.spec(topic);
-                    vec![config.kafka.topic_name(topic), spec.partitions.to_string(), format!("{} days", spec.keep_days)]
+                    vec![
+                        config.kafka.topic_name(topic),
+                        spec.partitions.to_string(),
+                        format!("{} days", spec.keep_days),
+                    ]
                 });
                 output.table(&["TOPIC", "PARTITIONS", "KEPT"], rows.to_vec())?;
                 Ok(ExitCode::SUCCESS)
@@ -45,7 +49,10 @@ impl Topics {
 
 fn tell(mismatches: &[Mismatch], output: Output) -> anyhow::Result<ExitCode> {
     for mismatch in mismatches {
-        output.done(&json!({ "mismatch": mismatch.to_string(), "stops_the_start": mismatch.stops() }), &mismatch.to_string())?;
+        output.done(
+            &json!({ "mismatch": mismatch.to_string(), "stops_the_start": mismatch.stops() }),
+            &mismatch.to_string(),
+        )?;
     }
     if mismatches.is_empty() {
         output.done(&json!({ "topics": "as in the file" }), "the topics are as the file says")?;

@@ -143,7 +143,8 @@ fn describe(output: Output, event: &AssignmentEvent) -> Vec<String> {
         head.push_str(&format!("  ->  {}", output.bold(rep)));
     }
     let mut lines = vec![head];
-    let asked = if lead.hand_raise { format!(", asked by {}", lead.hand_raise_kind.replace('_', " ")) } else { String::new() };
+    let asked =
+        if lead.hand_raise { format!(", asked by {}", lead.hand_raise_kind.replace('_', " ")) } else { String::new() };
     lines.push(format!(
         "    {} {}, grade {}, {} points{asked}  {}",
         lead.stage.to_uppercase(),

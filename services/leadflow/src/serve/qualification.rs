@@ -1,9 +1,9 @@
 //! The qualification role.
 
-use leadflow_qualification::role::{self as role, QualificationConfig, Parts};
 use leadflow_platform::health::Health;
 use leadflow_platform::server::Limits;
 use leadflow_platform::topics::Topic;
+use leadflow_qualification::role::{self as role, Parts, QualificationConfig};
 
 use super::{Shared, open, require_topics, wait_for_database};
 use crate::config::StatefulSection;

@@ -1,7 +1,8 @@
 //! `leadflow lead show` and `lead list`.
 
 use leadflow_proto::qualification::v1::{
-    GetLeadRequest, LeadReason, LeadSnapshot, ListLeadsRequest, ListTimelineRequest, get_lead_request, list_timeline_request,
+    GetLeadRequest, LeadReason, LeadSnapshot, ListLeadsRequest, ListTimelineRequest, get_lead_request,
+    list_timeline_request,
 };
 
 use crate::client::Connection;
@@ -22,7 +23,11 @@ pub(crate) async fn show(who: &str, timeline: bool, connection: &Connection, out
         output.line(&output.bold(&headline(&snapshot)))?;
         output.line(&format!("  lead      {}  (sequence {})", lead.lead_id, lead.sequence))?;
         output.line(&format!("  stage     {}", snapshot.stage))?;
-        output.line(&format!("  score     {} points, grade {}", points(snapshot.engagement_milli_points), snapshot.fit_grade))?;
+        output.line(&format!(
+            "  score     {} points, grade {}",
+            points(snapshot.engagement_milli_points),
+            snapshot.fit_grade
+        ))?;
         let owner = snapshot.owner.clone().unwrap_or_default();
         output.line(&format!("  owner     {}", if owner.rep_id.is_empty() { "nobody yet" } else { &owner.rep_id }))?;
         output.line(&format!("  opened    {}", time(lead.opened_at.as_ref())))?;
@@ -59,7 +64,11 @@ async fn show_timeline(lead_id: &str, connection: &Connection, output: Output) -
                 output.json_line(entry)?;
                 continue;
             }
-            let mark = if entry.bot_reason.is_empty() { String::new() } else { output.yellow(&format!("  not human: {}", entry.bot_reason)) };
+            let mark = if entry.bot_reason.is_empty() {
+                String::new()
+            } else {
+                output.yellow(&format!("  not human: {}", entry.bot_reason))
+            };
             let voided = if entry.voided { output.yellow("  voided") } else { String::new() };
             output.line(&format!(
                 "  {}  {:<18} {}{mark}{voided}  {}",
@@ -76,7 +85,12 @@ async fn show_timeline(lead_id: &str, connection: &Connection, output: Output) -
     }
 }
 
-pub(crate) async fn list(stages: Vec<String>, most: i32, connection: &Connection, output: Output) -> anyhow::Result<()> {
+pub(crate) async fn list(
+    stages: Vec<String>,
+    most: i32,
+    connection: &Connection,
+    output: Output,
+) -> anyhow::Result<()> {
     let request = ListLeadsRequest { page_size: most, stages, ..Default::default() };
     let page = connection.leads().await?.list_leads(request).await?.into_inner();
     if output.is_json() {
