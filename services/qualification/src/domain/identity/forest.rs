@@ -164,7 +164,10 @@ mod tests {
         }
     }
 
-    fn shape(persons: &Persons) -> Vec<(i64, Vec<i64>, Option<i64>, Vec<i64>, Change)> {
+    /// Person, members, merged into, cut off, what happened.
+    type Shape = (i64, Vec<i64>, Option<i64>, Vec<i64>, Change);
+
+    fn shape(persons: &Persons) -> Vec<Shape> {
         persons
             .groups
             .iter()
