@@ -29,7 +29,7 @@ pub struct IngestConfig {
     #[serde(default)]
     #[garde(dive)]
     pub tls: Option<TlsConfig>,
-    /// How web pages reach this door ("https://events.example.com"), told to analytics.js; absent: as they asked for it.
+    /// How web pages reach this door (`https://events.example.com`), told to analytics.js; absent: as they asked for it.
     #[serde(default)]
     #[garde(inner(url))]
     pub public_url: Option<String>,

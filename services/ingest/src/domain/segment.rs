@@ -45,7 +45,7 @@ pub fn engagement<'a>(
 /// Reads and maps one event of a batch, whose context it takes if it has none of its own.
 ///
 /// # Errors
-/// As [`engagement`].
+/// As [`engagement()`].
 pub fn in_batch<'a>(
     raw: &'a str,
     context: Option<&'a str>,
@@ -72,7 +72,7 @@ pub fn read(raw: &str) -> Result<Message<'_>, Reject> {
 /// Maps one event that was read already.
 ///
 /// # Errors
-/// As [`engagement`].
+/// As [`engagement()`].
 pub fn from_message<'a>(
     message: Message<'a>,
     call: Option<Call>,

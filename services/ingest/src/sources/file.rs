@@ -85,7 +85,7 @@ pub struct FormEntry {
     /// Takes posts without a key. A page must then be of one of `origins`.
     #[serde(default)]
     pub public: bool,
-    /// Origins of pages that may post: "https://www.acme.example".
+    /// Origins of pages that may post: `https://www.acme.example`.
     #[serde(default)]
     pub origins: Vec<String>,
     /// Where the browser goes afterwards: an absolute URL, or a path of the page's own site.
