@@ -21,7 +21,7 @@ use crate::record::{CloudEvent, TraceParent};
 use crate::topics::Topic;
 
 use delivery::{Batch, Deliveries, Delivery};
-use pace::Pace;
+pub(crate) use pace::Pace;
 use settings::ingest_settings;
 pub(crate) use settings::outbox_settings;
 pub(crate) use warm::warm_up;

@@ -1,6 +1,8 @@
 //! Migrations against a real PostgreSQL: together, twice at once, and when somebody edited a merged file.
 
+use leadflow_platform::identity_key::IdentityKey;
 use leadflow_platform::migrate::{MigrateError, Migrations, State};
+use leadflow_platform::pg::Database;
 use leadflow_platform::testing::TestDatabase;
 use sqlx::SqlSafeStr as _;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
@@ -74,4 +76,23 @@ async fn a_failed_migration_leaves_nothing_and_an_edited_one_is_refused() {
 
     // An older binary beside a newer schema goes on.
     assert_eq!(Migrations::spine_only().up(test.database()).await.expect("fine"), Vec::<i64>::new());
+}
+
+#[tokio::test]
+async fn a_role_with_another_identity_key_is_refused() {
+    let test = TestDatabase::new("spine", &Migrations::spine_only()).await;
+    let (key, other) = (IdentityKey::from_secret([1; 32]), IdentityKey::from_secret([2; 32]));
+    test.database().check_identity_key(&key).await.expect("the first one is kept");
+    test.database().check_identity_key(&key).await.expect("the same again");
+    let error = test.database().check_identity_key(&other).await.expect_err("another key").to_string();
+    assert!(error.starts_with("schema spine was made with another identity key"), "{error}");
+    test.database().check_identity_key(&key).await.expect("still the first one");
+}
+
+#[tokio::test]
+async fn a_schema_that_nobody_made_is_named() {
+    let test = TestDatabase::new("spine", &Migrations::spine_only()).await;
+    let error = Database::connect(&test.config(), "nowhere", "test").await.expect_err("no such schema").to_string();
+    assert!(error.contains("schema \"nowhere\" does not exist"), "{error}");
+    assert!(!error.contains("leadflow@"), "a password in {error}");
 }

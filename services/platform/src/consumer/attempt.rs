@@ -30,25 +30,34 @@ pub(crate) enum Failure {
 }
 
 /// Applies what the fence lets through. Afterwards the batch holds exactly what was committed; it may be empty. After a
-/// failure it can be tried again as it is: what the fence took out does not come back.
-pub(crate) async fn attempt(shared: &Shared, batch: &mut Batch, refused: &mut Vec<Refused>) -> Result<(), Failure> {
+/// failure it can be tried again as it is: what the fence took out does not come back. True if the outbox may have rows.
+pub(crate) async fn attempt(shared: &Shared, batch: &mut Batch, refused: &mut Vec<Refused>) -> Result<bool, Failure> {
     let began = Instant::now();
     let work = tokio::time::timeout(TIMEOUT, prepare(shared, batch, refused)).await;
     let prepared = work.unwrap_or_else(|_| {
         let error = format!("no commit within {} s", TIMEOUT.as_secs());
         Err(Failure::Transient { error, away: false })
     })?;
-    let Some((tx, outcomes, tallies)) = prepared else { return Ok(()) };
+    let Some(Prepared { tx, outcomes, tallies, outgoing }) = prepared else {
+        // The commit before this attempt may have happened without an answer.
+        return Ok(true);
+    };
     // Not inside of the timeout: it has its own, and goes on by itself when nobody waits for it.
     tx.commit().await.map_err(of_database)?;
     shared.metrics.committed(batch, &outcomes, &tallies, began.elapsed().as_secs_f64());
-    Ok(())
+    Ok(outgoing)
 }
 
-type Prepared = Option<(WriteTx, Vec<Outcome>, Vec<Tally>)>;
+/// A transaction that only lacks its commit.
+struct Prepared {
+    tx: WriteTx,
+    outcomes: Vec<Outcome>,
+    tallies: Vec<Tally>,
+    outgoing: bool,
+}
 
 /// All but the commit. None: the fence let nothing through.
-async fn prepare(shared: &Shared, batch: &mut Batch, refused: &mut Vec<Refused>) -> Result<Prepared, Failure> {
+async fn prepare(shared: &Shared, batch: &mut Batch, refused: &mut Vec<Refused>) -> Result<Option<Prepared>, Failure> {
     let topic = std::sync::Arc::clone(&batch.route.name);
     let partitions: Vec<i32> = batch.segments.iter().map(|segment| segment.partition).collect();
     let mut tx = shared.database.write_tx("consumer_batch").await.map_err(of_database)?;
@@ -78,7 +87,7 @@ async fn prepare(shared: &Shared, batch: &mut Batch, refused: &mut Vec<Refused>)
     if usize::try_from(moved).ok() != Some(steps.len()) {
         return Err(Failure::Stop(format!("{moved} offset rows moved instead of {}", steps.len())));
     }
-    Ok(Some((tx, outcomes, tallies)))
+    Ok(Some(Prepared { tx, outcomes, tallies, outgoing: !outbox.is_empty() }))
 }
 
 fn of_handler(failure: HandleFailure) -> Failure {

@@ -19,6 +19,7 @@ use super::context::{Broken, GroupContext};
 use super::settings::client_config;
 use super::shared::{Key, Shared, Wish, locked};
 use super::store;
+use crate::health::Progress;
 
 const POLL: Duration = Duration::from_millis(100);
 const COMMIT_EVERY: Duration = Duration::from_secs(1);
@@ -31,10 +32,11 @@ type GroupConsumer = BaseConsumer<GroupContext>;
 
 /// Reads until the stop token is cancelled. A fatal error of the client makes a new one; what cannot be mended ends the
 /// process.
-pub(crate) fn run(shared: &Arc<Shared>) -> anyhow::Result<()> {
+pub(crate) fn run(shared: &Arc<Shared>, progress: &Progress) -> anyhow::Result<()> {
+    progress.busy(true);
     while !shared.stop.is_cancelled() {
         let consumer = build(shared)?;
-        let ended = serve(shared, &consumer);
+        let ended = serve(shared, &consumer, progress);
         close(shared, consumer);
         match ended {
             Ok(()) => break,
@@ -70,12 +72,13 @@ fn build(shared: &Arc<Shared>) -> anyhow::Result<Arc<GroupConsumer>> {
 }
 
 /// Until the drain is done.
-fn serve(shared: &Shared, consumer: &Arc<GroupConsumer>) -> Result<(), Broken> {
+fn serve(shared: &Shared, consumer: &Arc<GroupConsumer>, progress: &Progress) -> Result<(), Broken> {
     let context = Arc::clone(consumer.context());
     let mut committed = Instant::now();
     let mut looked = Instant::now();
     // The lanes finish what they have in flight before the group is left.
     while !shared.stop.is_cancelled() || shared.lanes_running.load(Ordering::Acquire) > 0 {
+        progress.beat();
         match consumer.poll(POLL) {
             None => {}
             Some(Ok(message)) => stray(&context, message.topic(), message.partition()),

@@ -18,6 +18,8 @@ use crate::health::Progress;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// One statement outside of a transaction.
+const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 /// So often a handler may ask for the same batch at once, before it is treated like a transient error.
 const AGAIN_AT_ONCE: u32 = 10;
 /// A partition that another process claimed is claimed again after this time, if the group still says it is ours: longer
@@ -60,7 +62,7 @@ impl Settler {
             let result = attempt(&self.shared, &mut batch, &mut refused).await;
             self.give_up(route, &batch, &refused);
             match result {
-                Ok(()) => self.committed(route, &batch).await,
+                Ok(outgoing) => self.committed(route, &batch, outgoing).await,
                 Err(failure) => {
                     let next = self.after(route, failure, batch, &mut again).await;
                     match next {
@@ -105,11 +107,12 @@ impl Settler {
         }
     }
 
-    async fn committed(&mut self, route: usize, batch: &Batch) {
+    async fn committed(&mut self, route: usize, batch: &Batch, outgoing: bool) {
         self.pause = FIRST_PAUSE;
         self.progress.beat();
-        // Also when the fence left nothing: the commit before it may have happened without an answer.
-        self.shared.publisher.wake();
+        if outgoing {
+            self.shared.publisher.wake();
+        }
         batch.route.handler.committed();
         let by_keys = self.shared.database.is_on(POISON_KEYS);
         for (index, segment) in batch.segments.iter().enumerate() {
@@ -196,7 +199,12 @@ impl Settler {
         while !self.shared.stop.is_cancelled() {
             let topic = self.shared.topic(key);
             let pool = self.shared.database.pool();
-            match store::stop(pool, self.shared.consumer, topic, (key.partition, epoch), reason).await {
+            let stop = store::stop(pool, self.shared.consumer, topic, (key.partition, epoch), reason);
+            let stopped = match tokio::time::timeout(STOP_TIMEOUT, stop).await {
+                Ok(stopped) => stopped.map_err(|error| error.to_string()),
+                Err(_) => Err("no answer from the database".to_owned()),
+            };
+            match stopped {
                 Ok(true) => {
                     return self.shared.request(key, epoch, Wish::Halt { reason: reason.to_owned() });
                 }
@@ -205,7 +213,7 @@ impl Settler {
                     return self.shared.request(key, epoch, Wish::ClaimAgain { at });
                 }
                 Err(error) => {
-                    tracing::warn!(topic, partition = key.partition, %error, "the stop could not be written; again");
+                    tracing::warn!(topic, partition = key.partition, error, "the stop could not be written; again");
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }

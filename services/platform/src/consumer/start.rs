@@ -14,13 +14,15 @@ use super::route::{Class, Route, Typed};
 use super::settings::ConsumerConfig;
 use super::shared::{Shared, locked};
 use super::{Handler, group, store};
-use crate::health::{Health, STUCK_AFTER};
+use crate::health::{Health, Progress, STUCK_AFTER};
 use crate::kafka::KafkaConfig;
 use crate::outbox::PublisherHandle;
 use crate::pg::Database;
 use crate::run::Tasks;
 use crate::topics::Topic;
 
+/// The group thread may wait two minutes for a claim, and no longer.
+const GROUP_STUCK_AFTER: Duration = Duration::from_secs(180);
 /// How long the last farewell to the group may take; without it the others wait for the session to run out.
 const LEAVE_WITHIN: Duration = Duration::from_secs(8);
 const LEDGER_EVERY: Duration = Duration::from_secs(10);
@@ -111,7 +113,8 @@ impl Consumer {
             });
         }
         tasks.spawn("consumer ledger", ledger(Arc::clone(&shared)));
-        tasks.spawn("consumer group", group_task(shared));
+        let progress = health.progress(format!("{} group", self.role), GROUP_STUCK_AFTER);
+        tasks.spawn("consumer group", group_task(shared, progress));
     }
 }
 
@@ -125,13 +128,13 @@ impl Drop for RunningLane {
 }
 
 /// Waits for the group thread, whose end is the end of this consumer.
-async fn group_task(shared: Arc<Shared>) -> anyhow::Result<()> {
+async fn group_task(shared: Arc<Shared>, progress: Progress) -> anyhow::Result<()> {
     let (ended, mut wait) = oneshot::channel();
     let stop = shared.stop.clone();
     std::thread::Builder::new()
         .name("consumer-group".to_owned())
         .spawn(move || {
-            let result = group::run(&shared);
+            let result = group::run(&shared, &progress);
             drop(shared);
             // Nobody waits any more if the drain was too short.
             let _ = ended.send(result);
@@ -158,12 +161,14 @@ async fn ledger(shared: Arc<Shared>) -> anyhow::Result<()> {
             () = tokio::time::sleep(LEDGER_EVERY) => {}
             () = shared.stop.cancelled() => return Ok(()),
         }
-        let rows = match store::ledger(shared.database.pool(), shared.consumer).await {
-            Ok(rows) => rows,
-            Err(error) => {
+        let read = store::ledger(shared.database.pool(), shared.consumer);
+        let rows = match tokio::time::timeout(LEDGER_EVERY, read).await {
+            Ok(Ok(rows)) => rows,
+            Ok(Err(error)) => {
                 tracing::debug!(%error, "the ledger could not be read");
                 continue;
             }
+            Err(_) => continue,
         };
         let ends = locked(&shared.ends).clone();
         for row in rows {

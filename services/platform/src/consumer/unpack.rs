@@ -33,5 +33,7 @@ pub(crate) fn unpack(topic: &Arc<str>, message: &BorrowedMessage<'_>) -> (Record
 
 fn headers(message: &BorrowedMessage<'_>) -> Vec<(String, Vec<u8>)> {
     let Some(headers) = message.headers() else { return Vec::new() };
-    headers.iter().map(|header| (header.key.to_owned(), header.value.unwrap_or_default().to_vec())).collect()
+    let mut copied = Vec::with_capacity(headers.count());
+    copied.extend(headers.iter().map(|header| (header.key.to_owned(), header.value.unwrap_or_default().to_vec())));
+    copied
 }

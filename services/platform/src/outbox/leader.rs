@@ -14,6 +14,7 @@ use super::store::Session;
 use super::window::{Sent, Window};
 use super::{LATE_COMMITS, MOVING_FLOOR};
 use crate::pg::{PgError, timed_out};
+use crate::producer::Pace;
 
 /// Rows of one poll.
 const BATCH_ROWS: usize = 1000;
@@ -48,6 +49,10 @@ pub(super) struct Leader<'a> {
     last_delete: Instant,
     /// The last poll was cut off, or nothing was polled since a wake-up.
     more: bool,
+    made: Instant,
+    pace: Pace,
+    /// Rows are to wait for company from now on, as soon as nothing is under way.
+    changes_sender: bool,
     /// Producers that were replaced since the last acknowledgement.
     replaced: u32,
     /// No poll before, after a producer that failed.
@@ -66,6 +71,9 @@ impl<'a> Leader<'a> {
             floor_step: Instant::now(),
             last_delete: Instant::now(),
             more: true,
+            made: Instant::now(),
+            pace: Pace::default(),
+            changes_sender: false,
             replaced: 0,
             rest_until: Instant::now(),
         })
@@ -96,14 +104,31 @@ impl<'a> Leader<'a> {
         }
     }
 
+    /// False while what is under way has to go first.
     fn has_room(&self) -> bool {
         self.window.in_flight() < MAX_IN_FLIGHT
             && self.window.in_flight_bytes() < MAX_IN_FLIGHT_BYTES
+            && (!self.changes_sender || self.window.in_flight() == 0)
             && self.rest_until <= Instant::now()
+    }
+
+    /// In a backlog rows wait for company, in quiet times they do not. The two producers change places only while nothing is
+    /// under way: going into a backlog waits for that, coming out of it does not.
+    fn choose_sender(&mut self, rows: usize) {
+        let gather = self.pace.note(self.made.elapsed(), rows as u64) || self.more;
+        self.changes_sender = gather && !self.sender.gathers();
+        if self.window.in_flight() == 0 && gather != self.sender.gathers() {
+            self.sender.set_gathers(gather);
+            self.changes_sender = false;
+        }
     }
 
     /// Reads and hands over one batch.
     async fn poll(&mut self) -> anyhow::Result<()> {
+        if self.changes_sender {
+            self.sender.set_gathers(true);
+            self.changes_sender = false;
+        }
         if !self.publisher.database.is_on(MOVING_FLOOR) {
             self.window.forget_what_was_seen();
         }
@@ -116,6 +141,7 @@ impl<'a> Leader<'a> {
         } else {
             (self.batch_rows * 2).min(BATCH_ROWS)
         };
+        let rows = polled.rows.len();
         for row in polled.rows {
             if self.window.knows(row.id) {
                 continue;
@@ -131,6 +157,7 @@ impl<'a> Leader<'a> {
             }
         }
         self.window.polled_up_to(if polled.cut_off { last } else { i64::MAX });
+        self.choose_sender(rows);
         if !self.publisher.database.is_on(LATE_COMMITS) {
             self.window.forget_holes();
         }
@@ -186,8 +213,9 @@ impl<'a> Leader<'a> {
 
     async fn delete_if_due(&mut self) -> Result<(), PgError> {
         let waiting = self.window.acknowledged();
-        // A poll that is due goes first: it makes somebody wait, the delete does not.
-        let due = waiting > 0 && !self.more && self.last_delete.elapsed() >= DELETE_AFTER;
+        // A poll that can be made goes first: it makes somebody wait, the delete does not.
+        let poll_is_next = self.more && self.has_room();
+        let due = waiting > 0 && !poll_is_next && self.last_delete.elapsed() >= DELETE_AFTER;
         if waiting >= BATCH_ROWS || due {
             let ids = self.window.deletable(4 * BATCH_ROWS);
             bounded(self.session.delete(&ids)).await?;

@@ -1,5 +1,10 @@
 //! The outbox's producer: in order, without gaps, without a time limit. Its queue is bounded by the publisher, which never
-//! has more under way than it can hold. Any failed delivery means a new producer.
+//! has more under way than it can hold. Any failed delivery means a new one.
+//!
+//! librdkafka fixes the time that a record waits for company when a producer is made; so there are two, one for quiet times
+//! and one for backlogs. They change places only while nothing is under way, which keeps the order.
+
+use std::time::Duration;
 
 use prost::Message as _;
 use rdkafka::ClientContext;
@@ -22,7 +27,12 @@ pub(super) struct Report {
     pub(super) error: Option<KafkaError>,
 }
 
+/// How long a row waits for company when there are many: with twelve partitions a batch of a thousand rows is otherwise
+/// hundreds of requests, each of which costs the broker more than the rows in it.
+const GATHER: Duration = Duration::from_millis(2);
+
 /// Reports to the publisher from the producer's own thread.
+#[derive(Clone)]
 struct Reporter(mpsc::UnboundedSender<Report>);
 
 impl ClientContext for Reporter {
@@ -49,9 +59,11 @@ impl ProducerContext for Reporter {
     }
 }
 
-/// A producer and the reports of exactly this producer.
+/// Two producers and the reports of exactly these.
 pub(super) struct Sender {
-    producer: Option<ThreadedProducer<Reporter>>,
+    at_once: Closing,
+    gathering: Closing,
+    gathers: bool,
     reports: mpsc::UnboundedReceiver<Report>,
     topics: [String; Topic::ALL.len()],
 }
@@ -69,11 +81,31 @@ pub(super) enum SendFailure {
 
 impl Sender {
     pub(super) fn new(kafka: &KafkaConfig) -> Result<Self, KafkaError> {
-        let (reporter, reports) = mpsc::unbounded_channel();
-        let producer = outbox_settings(kafka).create_with_context(Reporter(reporter))?;
+        let (sender, reports) = mpsc::unbounded_channel();
+        let reporter = Reporter(sender);
         let topics = Topic::ALL.map(|topic| kafka.topic_name(topic));
-        warm_up_beside(&producer, &topics);
-        Ok(Self { producer: Some(producer), reports, topics })
+        let make = |linger| -> Result<ThreadedProducer<Reporter>, KafkaError> {
+            outbox_settings(kafka, linger).create_with_context(reporter.clone())
+        };
+        let (at_once, gathering) = (make(Duration::ZERO)?, make(GATHER)?);
+        warm_up_beside([at_once.clone(), gathering.clone()], topics.to_vec());
+        Ok(Self {
+            at_once: Closing(Some(at_once)),
+            gathering: Closing(Some(gathering)),
+            gathers: false,
+            reports,
+            topics,
+        })
+    }
+
+    /// Whether rows wait for company at the moment.
+    pub(super) fn gathers(&self) -> bool {
+        self.gathers
+    }
+
+    /// Only while nothing is under way.
+    pub(super) fn set_gathers(&mut self, gathers: bool) {
+        self.gathers = gathers;
     }
 
     /// Hands one row over. Returns its event time in microseconds since 1970.
@@ -91,8 +123,8 @@ impl Sender {
         if !row.key.is_empty() {
             record = record.key(&row.key);
         }
-        let producer = self.producer.as_ref().expect("there until dropped");
-        producer.send(record).map_err(|(source, _)| SendFailure::Producer { id, source })?;
+        let producer = if self.gathers { &self.gathering } else { &self.at_once };
+        producer.get().send(record).map_err(|(source, _)| SendFailure::Producer { id, source })?;
         Ok(headers.time_us)
     }
 
@@ -110,19 +142,28 @@ impl Sender {
 }
 
 /// So that the first row does not wait for the producer's timers. Rows that are there already do not wait for this.
-fn warm_up_beside(producer: &ThreadedProducer<Reporter>, topics: &[String]) {
-    let (producer, topics) = (producer.clone(), topics.to_vec());
+fn warm_up_beside(producers: [ThreadedProducer<Reporter>; 2], topics: Vec<String>) {
     std::thread::spawn(move || {
-        if let Err(cold) = warm_up(producer.client(), &topics) {
-            tracing::debug!(topic = cold.topic, "the outbox's producer is not warm yet: {}", cold.reason);
+        for producer in producers {
+            if let Err(cold) = warm_up(producer.client(), &topics) {
+                tracing::debug!(topic = cold.topic, "the outbox's producer is not warm yet: {}", cold.reason);
+            }
         }
     });
 }
 
-impl Drop for Sender {
+/// A producer that is closed without waiting for its threads. What is still under way is sent again by its successor.
+struct Closing(Option<ThreadedProducer<Reporter>>);
+
+impl Closing {
+    fn get(&self) -> &ThreadedProducer<Reporter> {
+        self.0.as_ref().expect("there until dropped")
+    }
+}
+
+impl Drop for Closing {
     fn drop(&mut self) {
-        if let Some(producer) = self.producer.take() {
-            // What is still under way will be sent again by its successor. Closing waits for threads: not here.
+        if let Some(producer) = self.0.take() {
             producer.purge(PurgeConfig::default().queue().inflight());
             std::thread::spawn(move || drop(producer));
         }

@@ -11,7 +11,7 @@ const QUIET_FROM: u64 = 300;
 
 /// The rate of one producer.
 #[derive(Debug, Default)]
-pub(super) struct Pace {
+pub(crate) struct Pace {
     window_began: Duration,
     records: u64,
     busy: bool,
@@ -19,7 +19,7 @@ pub(super) struct Pace {
 
 impl Pace {
     /// `records` come at `now` (since any fixed moment, never backwards). True if they may wait for company.
-    pub(super) fn note(&mut self, now: Duration, records: u64) -> bool {
+    pub(crate) fn note(&mut self, now: Duration, records: u64) -> bool {
         let passed = now.saturating_sub(self.window_began);
         if passed >= WINDOW {
             let per_second = u128::from(self.records) * 1_000_000 / passed.as_micros().max(1);

@@ -20,12 +20,13 @@ fn common(kafka: &KafkaConfig, client_id: &str) -> ClientConfig {
 }
 
 /// The outbox: in order, no gap, no time limit. Its queue is bounded by the publisher, far below these limits.
-pub(crate) fn outbox_settings(kafka: &KafkaConfig) -> ClientConfig {
+pub(crate) fn outbox_settings(kafka: &KafkaConfig, linger: Duration) -> ClientConfig {
     let mut config = common(kafka, "leadflow-outbox");
     config
         .set("enable.gapless.guarantee", "true")
         .set("message.timeout.ms", "0")
-        .set("linger.ms", "0.5")
+        .set("linger.ms", linger.as_millis().to_string())
+        // What foreign clients read must be readable as they come: kafkajs brings no codec but gzip.
         .set("compression.type", "none")
         .set("queue.buffering.max.messages", "100000")
         .set("queue.buffering.max.kbytes", "131072");
@@ -39,7 +40,9 @@ pub(crate) fn ingest_settings(kafka: &KafkaConfig, linger: Duration) -> ClientCo
     config
         .set("message.timeout.ms", "15000")
         .set("linger.ms", linger.as_millis().to_string())
-        .set("compression.type", "none")
+        // Measured with records of 300 bytes: costs no CPU that could be seen at either end, zstd half as much again as the
+        // sending itself. A record alone hardly shrinks.
+        .set("compression.type", if linger.is_zero() { "none" } else { "lz4" })
         .set("queue.buffering.max.messages", "1000000")
         .set("queue.buffering.max.kbytes", "16384");
     config
