@@ -116,6 +116,7 @@ pub async fn build(config: &AssignmentConfig, parts: Parts) -> anyhow::Result<Ro
     let added = Arc::new(Notify::new());
     let changed = stream::tail::start(&tasks, &database, Arc::clone(&added));
     let partitions = topics.partitions(Topic::Assignment);
+    stream::retention::start(&tasks, &health, &database);
     let stream = Stream::new(database.clone(), incarnation, partitions, changed, tasks.stop_token());
     let intake = Intake::new(incarnation, Arc::new(identity_key), planner.clone());
     Consumer::new(ROLE, &database, &kafka, publisher.clone(), config.consumer.clone())

@@ -88,7 +88,7 @@ impl Expiry {
     async fn expire_page(&self, limit: i64) -> Result<i64, PgError> {
         let mut tx = self.database.write_tx("expire").await?;
         let now = tx.now();
-        let leads = store::queue::lock_expired(tx.connection(), now, limit).await?;
+        let leads = store::queue::lock_expired(tx.connection(), now, limit).await?.leads;
         if leads.is_empty() {
             return Ok(0);
         }
@@ -122,7 +122,7 @@ impl Expiry {
     async fn push_back(&self, cause: &PgError) -> Result<(), PgError> {
         let mut tx = self.database.write_tx("expire_push_back").await?;
         let now = tx.now();
-        let leads = store::queue::lock_expired(tx.connection(), now, 1).await?;
+        let leads = store::queue::lock_expired(tx.connection(), now, 1).await?.leads;
         for mut lead in leads {
             lead.timer_attempt += 1;
             lead.wake_at = now.checked_add(PUSH_BACK).ok();

@@ -29,8 +29,10 @@ use crate::store::pool::Scan;
 const PAGE: usize = 300;
 /// How long one pool is planned for before the others have their turn. A lane that is silent for a minute ends the process.
 const TURN: Duration = Duration::from_secs(2);
-/// Somebody else plans for the pool: he is done in about this time.
-const BUSY_PAUSE: Duration = Duration::from_millis(3);
+/// Somebody else plans for the pool, or holds a lead of it: he is done in about this time.
+const BUSY_PAUSE: Duration = Duration::from_millis(2);
+/// Doubled so often at most: an eighth of a second.
+const LONGEST_BUSY: u32 = 6;
 /// Looked at least so often, whatever was said.
 const INTERVAL: Duration = Duration::from_secs(1);
 /// Every pool in which leads wait is looked at so often, should a wake-up have got lost.
@@ -77,6 +79,8 @@ pub struct Planner {
 #[derive(Debug, Default)]
 struct Progress {
     scanned: Option<Instant>,
+    /// Times in a row that somebody else was at work.
+    busy: u32,
     /// Where a pass through a long queue was broken off.
     resume: BTreeMap<String, Look>,
 }
@@ -139,20 +143,20 @@ impl Planner {
         pools.extend(self.progress().resume.keys().cloned());
         pools.sort_unstable();
         pools.dedup();
-        let mut next = Next::Rest;
+        let (mut next, mut busy) = (Next::Rest, false);
         for pool_id in pools {
             match self.plan_pool(&pool_id).await? {
                 Planned::Done => {}
                 Planned::More => next = Next::AtOnce,
-                Planned::Busy if next == Next::Rest => {
-                    // His plan may have begun before the lead came that we were woken for.
-                    if scan == Scan::AllWaiting {
-                        self.handle.shared.all.store(true, Ordering::Release);
-                    }
-                    next = Next::Within(BUSY_PAUSE);
-                }
-                Planned::Busy => {}
+                Planned::Busy => busy = true,
             }
+        }
+        let pause = self.busy_pause(busy);
+        if busy {
+            // Whoever holds the pool may have begun before the lead came that we were woken for; whoever holds a lead wakes
+            // us, but only for leads that nobody has looked at.
+            self.handle.shared.all.store(true, Ordering::Release);
+            next = if next == Next::Rest { Next::Within(pause) } else { next };
         }
         if next != Next::Rest {
             return Ok(next);
@@ -165,7 +169,7 @@ impl Planner {
 
     async fn plan_pool(&self, pool_id: &str) -> Result<Planned, PgError> {
         let mut look = self.progress().resume.remove(pool_id).unwrap_or(Look::Queue(None));
-        let began = Instant::now();
+        let (began, mut skipped) = (Instant::now(), 0);
         loop {
             if self.stop.is_cancelled() {
                 return Ok(Planned::Done);
@@ -183,16 +187,27 @@ impl Planner {
             if !page.change.outbox.is_empty() {
                 self.publisher.wake();
             }
+            if page.skipped > 0 {
+                skipped += page.skipped;
+                self.handle.shared.all.store(true, Ordering::Release);
+            }
             look = match page.next {
                 Some(next) => next,
                 None if usize::try_from(adopted) == Ok(limit) => Look::Queue(None),
-                None => return Ok(Planned::Done),
+                None => return Ok(if skipped > 0 { Planned::Busy } else { Planned::Done }),
             };
             if began.elapsed() >= self.turn {
                 self.progress().resume.insert(pool_id.to_owned(), look);
                 return Ok(Planned::More);
             }
         }
+    }
+
+    /// Grows while somebody else is at work.
+    fn busy_pause(&self, busy: bool) -> Duration {
+        let mut progress = self.progress();
+        progress.busy = if busy { (progress.busy + 1).min(LONGEST_BUSY) } else { 0 };
+        BUSY_PAUSE * (1 << progress.busy)
     }
 
     fn full_scan_is_due(&self) -> bool {

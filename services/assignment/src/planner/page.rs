@@ -22,7 +22,7 @@ use crate::store::assignment::Assignment;
 use crate::store::ledger::Member;
 use crate::store::owner::{OwnedKind, OwnerKey};
 use crate::store::pool::Pool;
-use crate::store::queue::QueuePlace;
+use crate::store::queue::{Found, QueuePlace};
 use crate::wire::event::{self, Happened};
 
 /// Capacity is read under the locks of the reps. A test turns it off to see a cap passed.
@@ -53,6 +53,8 @@ pub enum Look {
 pub struct Page {
     /// Leads that have a rep now.
     pub placed: usize,
+    /// Leads that somebody else held.
+    pub skipped: usize,
     /// What to look at next; None: nothing more to do until something happens.
     pub next: Option<Look>,
     /// What was written, and the events that are still to be.
@@ -78,14 +80,12 @@ struct Planning {
 pub async fn plan(tx: &mut WriteTx, pool: Pool, settings: Settings, look: Look) -> Result<Page, PgError> {
     let now = tx.now();
     let rows = i64::try_from(settings.limit).unwrap_or(i64::MAX);
-    let leads = match look {
+    let found = match look {
         Look::Queue(after) => store::queue::lock_waiting(tx.connection(), &pool.pool_id, now, after, rows).await?,
         Look::NotNoted => store::queue::lock_not_noted(tx.connection(), &pool.pool_id, rows).await?,
     };
-    let full = leads.len() == settings.limit;
-    let last = leads.last().and_then(|lead| {
-        Some(QueuePlace { priority: lead.priority, waiting_since: lead.waiting_since?, lead_id: lead.lead_id })
-    });
+    let Found { leads, found, last } = found;
+    let (full, skipped, none) = (found == settings.limit, found - leads.len(), leads.is_empty());
     let mut held = hold_locked(tx, leads).await?;
     let mut planning = Planning::begin(tx, pool, settings, &held).await?;
     let before = store::ledger::of(&planning.pool, &planning.members);
@@ -94,14 +94,14 @@ pub async fn plan(tx: &mut WriteTx, pool: Pool, settings: Settings, look: Look) 
     let placed = if capacity_returned { 0 } else { planning.place_all(&mut held, now) };
     let next = match look {
         _ if capacity_returned => Some(Look::Queue(None)),
-        Look::NotNoted => full.then_some(Look::NotNoted),
+        Look::NotNoted => (full && !none).then_some(Look::NotNoted),
         Look::Queue(_) if !full => None,
         Look::Queue(_) if planning.candidates.any_member_can(now) => Some(Look::Queue(last)),
         // The rest of the queue is not read again and again.
         Look::Queue(_) => Some(Look::NotNoted),
     };
     planning.write(tx, &held, &before).await?;
-    Ok(Page { placed, next, change: planning.change })
+    Ok(Page { placed, skipped, next, change: planning.change })
 }
 
 impl Planning {

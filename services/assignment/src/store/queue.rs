@@ -4,12 +4,14 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jiff_sqlx::Timestamp as SqlTimestamp;
 use leadflow_platform::pg::PgError;
 use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::lead::{COLUMNS, Lead, from_row};
 use super::{to_sql, to_sql_option};
+use crate::domain::lead::LeadState;
 
 /// Where a pass over a pool's queue stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,8 +24,18 @@ pub struct QueuePlace {
     pub lead_id: Uuid,
 }
 
-/// Locks the first `limit` leads that wait in a pool, behind `after`, and are not pausing. Never waits: a lead that
-/// somebody else holds is left out, and whoever holds it wakes the planner when he is done.
+/// Leads that were looked for, and those of them that could be locked at once.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Found {
+    /// Locked; in the order they were looked for in.
+    pub leads: Vec<Lead>,
+    /// How many there were, locked or not.
+    pub found: usize,
+    /// The last of them, locked or not.
+    pub last: Option<QueuePlace>,
+}
+
+/// The first `limit` leads that wait in a pool, behind `after`, and are not pausing.
 ///
 /// # Errors
 /// As the database says.
@@ -33,54 +45,79 @@ pub async fn lock_waiting(
     now: Timestamp,
     after: Option<QueuePlace>,
     limit: i64,
-) -> Result<Vec<Lead>, PgError> {
-    let sql = format!(
-        "select {COLUMNS} from lead where state = 1 and pool_id = $1 and lead_id in (
-             select lead_id from lead
-             where state = 1 and pool_id = $1 and (wake_at is null or wake_at <= $2)
-               and ($3::smallint is null or priority < $3 or (priority = $3 and (waiting_since, lead_id) > ($4, $5)))
-             order by priority desc, waiting_since, lead_id limit $6)
-         order by lead_id for no key update skip locked"
-    );
-    let rows = sqlx::query(AssertSqlSafe(sql))
-        .bind(pool_id)
-        .bind(to_sql(now))
-        .bind(after.map(|place| place.priority))
-        .bind(to_sql_option(after.map(|place| place.waiting_since)))
-        .bind(after.map(|place| place.lead_id))
-        .bind(limit)
-        .fetch_all(connection)
-        .await?;
-    let mut leads: Vec<Lead> = rows.iter().map(from_row).collect::<Result<_, _>>()?;
+) -> Result<Found, PgError> {
+    let found: Vec<(Uuid, i16, SqlTimestamp)> = sqlx::query_as(
+        "select lead_id, priority, waiting_since from lead
+         where state = 1 and pool_id = $1 and (wake_at is null or wake_at <= $2)
+           and ($3::smallint is null or priority < $3 or (priority = $3 and (waiting_since, lead_id) > ($4, $5)))
+         order by priority desc, waiting_since, lead_id limit $6",
+    )
+    .bind(pool_id)
+    .bind(to_sql(now))
+    .bind(after.map(|place| place.priority))
+    .bind(to_sql_option(after.map(|place| place.waiting_since)))
+    .bind(after.map(|place| place.lead_id))
+    .bind(limit)
+    .fetch_all(&mut *connection)
+    .await?;
+    let last = found.last().map(|(lead_id, priority, since)| QueuePlace {
+        priority: *priority,
+        waiting_since: since.to_jiff(),
+        lead_id: *lead_id,
+    });
+    let lead_ids: Vec<Uuid> = found.into_iter().map(|(lead_id, ..)| lead_id).collect();
+    let mut leads = lock_at_once(connection, &lead_ids, LeadState::Waiting).await?;
     leads.sort_by_key(|lead| (std::cmp::Reverse(lead.priority), lead.waiting_since, lead.lead_id));
-    Ok(leads)
+    Ok(Found { leads, found: lead_ids.len(), last })
 }
 
-/// Locks up to `limit` waiting leads of a pool of which no decision says why they wait. Never waits.
+/// Up to `limit` waiting leads of a pool of which no decision says why they wait.
 ///
 /// # Errors
 /// As the database says.
-pub async fn lock_not_noted(connection: &mut PgConnection, pool_id: &str, limit: i64) -> Result<Vec<Lead>, PgError> {
-    let sql = format!(
-        "select {COLUMNS} from lead where state = 1 and not noted and pool_id = $1 and lead_id in (
-             select lead_id from lead where state = 1 and not noted and pool_id = $1 limit $2)
-         order by lead_id for no key update skip locked"
-    );
-    let rows = sqlx::query(AssertSqlSafe(sql)).bind(pool_id).bind(limit).fetch_all(connection).await?;
-    Ok(rows.iter().map(from_row).collect::<Result<_, _>>()?)
+pub async fn lock_not_noted(connection: &mut PgConnection, pool_id: &str, limit: i64) -> Result<Found, PgError> {
+    let lead_ids: Vec<Uuid> =
+        sqlx::query_scalar("select lead_id from lead where state = 1 and not noted and pool_id = $1 limit $2")
+            .bind(pool_id)
+            .bind(limit)
+            .fetch_all(&mut *connection)
+            .await?;
+    let leads = lock_at_once(connection, &lead_ids, LeadState::Waiting).await?;
+    Ok(Found { leads, found: lead_ids.len(), last: None })
 }
 
-/// Locks up to `limit` leads whose offer is over. Never waits.
+/// Up to `limit` leads whose offer is over.
 ///
 /// # Errors
 /// As the database says.
-pub async fn lock_expired(connection: &mut PgConnection, now: Timestamp, limit: i64) -> Result<Vec<Lead>, PgError> {
+pub async fn lock_expired(connection: &mut PgConnection, now: Timestamp, limit: i64) -> Result<Found, PgError> {
+    let lead_ids: Vec<Uuid> =
+        sqlx::query_scalar("select lead_id from lead where state = 2 and wake_at <= $1 order by wake_at limit $2")
+            .bind(to_sql(now))
+            .bind(limit)
+            .fetch_all(&mut *connection)
+            .await?;
+    let mut leads = lock_at_once(connection, &lead_ids, LeadState::Offered).await?;
+    // He may have answered, and another been asked, between the two statements.
+    leads.retain(|lead| lead.wake_at.is_some_and(|due| due <= now));
+    Ok(Found { leads, found: lead_ids.len(), last: None })
+}
+
+/// Two statements, because one that finds and locks is planned as a loop over both when statistics are missing: 88 ms
+/// for 300 leads, against 2.
+async fn lock_at_once(
+    connection: &mut PgConnection,
+    lead_ids: &[Uuid],
+    state: LeadState,
+) -> Result<Vec<Lead>, PgError> {
+    if lead_ids.is_empty() {
+        return Ok(Vec::new());
+    }
     let sql = format!(
-        "select {COLUMNS} from lead where state = 2 and wake_at <= $1 and lead_id in (
-             select lead_id from lead where state = 2 and wake_at <= $1 order by wake_at limit $2)
+        "select {COLUMNS} from lead where lead_id = any($1) and state = $2
          order by lead_id for no key update skip locked"
     );
-    let rows = sqlx::query(AssertSqlSafe(sql)).bind(to_sql(now)).bind(limit).fetch_all(connection).await?;
+    let rows = sqlx::query(AssertSqlSafe(sql)).bind(lead_ids).bind(state as i16).fetch_all(connection).await?;
     Ok(rows.iter().map(from_row).collect::<Result<_, _>>()?)
 }
 

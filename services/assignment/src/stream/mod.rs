@@ -7,6 +7,7 @@ pub mod grpc;
 pub mod handler;
 pub mod http;
 pub mod reader;
+pub mod retention;
 mod start;
 pub mod store;
 pub mod tail;

@@ -7,5 +7,7 @@ mod offers;
 mod order;
 mod queue;
 mod races;
+mod samples;
+mod stream;
 mod support;
 mod walking_line;
