@@ -8,16 +8,17 @@ create sequence person_id as bigint;
 create table identifier (
   identifier_id bigint generated always as identity,
   kind smallint not null,                -- 1 user, 2 e-mail, 3 phone, 4 anonymous
-  value_hash bytea not null,             -- keyed hash, 16 bytes
+  value_hash uuid not null,              -- keyed hash of kind and value: 16 bytes, in the type that compares fastest
   value text,                            -- plain e-mail, phone and user id; never of anonymous ids or tombstones
   person_id bigint not null,
   first_seen timestamptz not null,
   parent_id bigint,                      -- the stronger identifier of the earliest link: who this one belongs to
   linked_at timestamptz,                 -- (linked_at, linked_by): when that happened, by which event
   linked_by uuid,
+  departures int not null,               -- of its person when it was last moved: if the person's is another, it may be gone
   erased_at timestamptz,
   constraint identifier_pkey primary key (identifier_id),
-  constraint identifier_value unique (kind, value_hash),
+  constraint identifier_value unique (value_hash),
   constraint identifier_parent_whole check ((parent_id is null) = (linked_at is null) and (parent_id is null) = (linked_by is null))
 );
 create index identifier_person on identifier (person_id);
@@ -44,6 +45,7 @@ create table person (
   slot smallint not null,                -- for later sharding
   version int not null,
   identity_version int not null,         -- moves with every change of the person's identifiers
+  departures int not null,               -- moves when an identifier leaves; all that stay are given the new number
   merged_into bigint,
   account_id uuid,
   model_no int not null,
@@ -78,7 +80,7 @@ create table timeline (
   origin_hash int not null,
   voided boolean not null default false,
   data bytea not null,                   -- the EngagementEvent as it came
-  constraint timeline_pkey primary key (subject_id, week, event_id)
+  constraint timeline_pkey primary key (subject_id, event_id, week)
 ) partition by range (week);
 alter table timeline alter column data set compression lz4;
 create index timeline_credited on timeline (credited_id) where credited_id is not null;

@@ -37,6 +37,10 @@ create table decision (
   digest bytea not null,                 -- SHA-256 of input and outcome
   constraint decision_pkey primary key (decision_id)
 );
+-- Written often, read seldom: the default compression would cost more than all the rest of a row.
+alter table decision alter column input set compression lz4;
+alter table decision alter column lines set compression lz4;
+alter table decision alter column outcome set compression lz4;
 create index decision_lead on decision (lead_id, at) where lead_id is not null;
 create index decision_person on decision (person_id, at);
 

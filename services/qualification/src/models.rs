@@ -6,7 +6,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use leadflow_platform::pg::{FailureKind, PgError};
 use sqlx::PgConnection;
 
-use crate::domain::rules::{Model, compile};
+use crate::domain::decide::Known;
+use crate::domain::rules::{DisqualificationReason, Grade, Model, compile};
 use crate::store;
 
 /// A model with its number.
@@ -18,6 +19,23 @@ pub struct Rules {
     pub model: Model,
     /// "scoring/default@7"
     pub label: String,
+    /// Fit of somebody of whom nothing is known.
+    pub nobodys_grade: Grade,
+    /// Why such a one is out, if the model says so.
+    pub nobody_is_out: Option<DisqualificationReason>,
+}
+
+impl Rules {
+    fn new(model_no: i32, model: Model) -> Self {
+        let nothing = Known::default();
+        Self {
+            model_no,
+            label: format!("scoring/{}@{model_no}", model.name()),
+            nobodys_grade: nothing.ask(|facts| model.fit(facts)).grade,
+            nobody_is_out: nothing.ask(|facts| model.disqualified_by_person(facts)).map(|out| out.reason),
+            model,
+        }
+    }
 }
 
 /// What this process has compiled so far.
@@ -58,8 +76,7 @@ impl Models {
         };
         let body = store::model::body(connection, model_no).await?.ok_or_else(unreadable)?;
         let model = compile(&body).map_err(|_| unreadable())?;
-        let label = format!("scoring/{}@{model_no}", model.name());
-        let rules = Arc::new(Rules { model_no, model, label });
+        let rules = Arc::new(Rules::new(model_no, model));
         self.compiled.write().unwrap_or_else(PoisonError::into_inner).insert(model_no, Arc::clone(&rules));
         Ok(rules)
     }

@@ -25,7 +25,7 @@ use crate::people::{NEVER, Person};
 use crate::store;
 use crate::store::partition::{WEEKS_BACK, monday};
 use crate::store::review::Reason;
-use crate::work::{Asked, Cause, Work, read_event};
+use crate::work::{Asked, Cause, Diligence, Work, read_event};
 
 /// Events read at a time.
 const PAGE: i64 = 1000;
@@ -102,6 +102,7 @@ pub async fn recompute(
     let rules = models.active(connection).await?.unwrap_or_else(|| Arc::clone(&old_rules));
     let before = Person::from_row(row, &old_rules).map_err(store::corrupt)?;
     let mut work = Work::new(now, incarnation);
+    work.diligence = Diligence::Exact;
     work.people.insert(id, before.clone());
     work.load(connection, [id]).await?;
     let old_profile = work.details.profiles.get(&id).cloned().unwrap_or_default();
@@ -169,7 +170,7 @@ async fn fold(
     folded.profile.keep_before(start);
     folded.touches.keep_before(start);
     let subjects: Vec<IdentifierId> =
-        store::identifier::members(connection, &[id]).await?.iter().map(|known| known.node.id).collect();
+        store::identifier::members(connection, &[id]).await?.iter().map(|member| member.known.node.id).collect();
     let mut hits = Hits::default();
     let few = store::timeline::of_subjects(connection, &subjects, first_week.0, PAGE).await?;
     if i64::try_from(few.len()).is_ok_and(|read| read <= PAGE) {

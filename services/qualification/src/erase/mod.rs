@@ -22,7 +22,7 @@ use crate::domain::score::Accumulator;
 use crate::models::Models;
 use crate::people::{NEVER, Person};
 use crate::store;
-use crate::store::identifier::Known;
+use crate::store::identifier::{Known, Member};
 use crate::work::{Cause, Work};
 
 /// What went.
@@ -126,9 +126,10 @@ async fn lock(
 }
 
 async fn concerned(connection: &mut PgConnection, id: PersonId) -> Result<(Vec<Known>, Vec<Known>), HandlerError> {
-    let own = store::identifier::members(connection, &[id]).await?;
+    let rows = |members: Vec<Member>| members.into_iter().map(|member| member.known).collect::<Vec<Known>>();
+    let own = rows(store::identifier::members(connection, &[id]).await?);
     let parents: Vec<IdentifierId> = own.iter().map(|known| known.node.id).collect();
-    let kept_out = store::identifier::cut_children(connection, &parents, usize::MAX).await?;
+    let kept_out = rows(store::identifier::cut_children(connection, &parents, usize::MAX).await?);
     Ok((own, kept_out))
 }
 
@@ -136,6 +137,7 @@ async fn concerned(connection: &mut PgConnection, id: PersonId) -> Result<(Vec<K
 fn empty(work: &mut Work, id: PersonId) -> Uuid {
     let Some(person) = work.people.get_mut(&id) else { return Uuid::nil() };
     person.identity_version += 1;
+    person.departures += 1;
     person.is_changed = true;
     person.state.standing.acc = Accumulator::new();
     person.state.standing.score_milli = 0;

@@ -33,8 +33,11 @@ impl Backend {
         let before = before(&request.page_token)?;
         let found = self.find(connection, &who).await?;
         let person = store::person::follow(connection, found.person).await?.unwrap_or(found.person);
-        let mut ids: Vec<_> =
-            store::identifier::members(connection, &[person]).await?.iter().map(|known| known.node.id).collect();
+        let mut ids: Vec<_> = store::identifier::members(connection, &[person])
+            .await?
+            .iter()
+            .map(|member| member.known.node.id)
+            .collect();
         // A junk identifier belongs to nobody, yet what came under it can be looked at.
         ids.extend(found.by);
         ids.sort_unstable();

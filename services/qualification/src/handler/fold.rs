@@ -2,7 +2,7 @@
 //! and can neither be told nor decide anything; the first event of a person that may do either, and all after it, are
 //! asked about one by one.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use leadflow_platform::consumer::{HandlerError, Outcome};
@@ -14,54 +14,55 @@ use crate::domain::day::Day;
 use crate::domain::decide::Authority;
 use crate::domain::identity::{IdentifierId, PersonId};
 use crate::domain::person::Profile;
-use crate::domain::rules::{Emission, Hits};
+use crate::domain::rules::{Emission, Hits, RuleNo};
 use crate::people::Person;
 use crate::store;
 use crate::store::timeline::NewEntry;
-use crate::work::{Cause, Work};
+use crate::work::{Cause, Work, may_rise};
 
-use super::batch::{Batch, Item};
+use super::batch::{Batch, Item, Slot};
 
 /// Writes the timeline; what was there already, or is a second time in the batch, is a duplicate.
 pub(super) async fn note(connection: &mut PgConnection, batch: &mut Batch<'_>) -> Result<(), HandlerError> {
-    let mut entries: BTreeMap<(IdentifierId, i32, Uuid), NewEntry<'_>> = BTreeMap::new();
-    let mut first = HashSet::with_capacity(batch.items.len());
-    for item in &batch.items {
-        let Some(subject) = subject_of(item, batch) else { continue };
-        let credited = item.credited.filter(|credited| item.slots.first() != Some(credited));
-        entries.entry((subject, item.event.week, item.event.event_id)).or_insert_with(|| {
-            first.insert(item.index);
-            NewEntry {
-                subject,
-                week: item.event.week,
-                event_id: item.event.event_id,
-                credited: credited.and_then(|slot| batch.slots[slot].known).map(|known| known.node.id),
-                occurred_at: item.event.occurred_at,
-                received_at: item.event.received_at,
-                kind: i16::from(item.event.kind.number()),
-                origin_hash: item.event.origin_hash,
-                data: item.data,
-            }
-        });
-    }
-    if entries.is_empty() {
+    // Sorted by key: two batches that hold copies of one event wait for each other in one order.
+    let mut keys: Vec<(EntryKey, usize)> =
+        batch.items.iter().enumerate().filter_map(|(place, item)| Some((key_of(item, &batch.slots)?, place))).collect();
+    keys.sort_unstable();
+    keys.dedup_by_key(|(key, _)| *key);
+    if keys.is_empty() {
         return Ok(());
     }
-    // Sorted by key: two batches that hold copies of one event wait for each other in one order.
-    let sorted: Vec<NewEntry<'_>> = entries.into_values().collect();
-    let inserted: HashSet<(IdentifierId, i32, Uuid)> =
-        store::timeline::insert(connection, &sorted).await?.into_iter().collect();
-    batch.drop_items(|item, slots| {
-        let subject = slots[*item.slots.first()?].known?.node.id;
-        let key = (subject, item.event.week, item.event.event_id);
-        let is_fresh = first.contains(&item.index) && inserted.contains(&key);
-        (!is_fresh).then_some(Outcome::Duplicate)
-    });
+    let entries: Vec<NewEntry<'_>> = keys.iter().map(|(key, place)| entry(*key, &batch.items[*place], batch)).collect();
+    let mut is_fresh = vec![false; batch.outcomes.len()];
+    for inserted in store::timeline::insert(connection, &entries).await? {
+        if let Ok(at) = keys.binary_search_by_key(&inserted, |(key, _)| *key) {
+            is_fresh[batch.items[keys[at].1].index] = true;
+        }
+    }
+    batch.drop_items(|item, _| (!is_fresh[item.index]).then_some(Outcome::Duplicate));
     Ok(())
 }
 
-fn subject_of(item: &Item<'_>, batch: &Batch<'_>) -> Option<IdentifierId> {
-    Some(batch.slots[*item.slots.first()?].known?.node.id)
+/// Subject, week, event: what makes a copy a copy.
+type EntryKey = (IdentifierId, i32, Uuid);
+
+fn key_of(item: &Item<'_>, slots: &[Slot<'_>]) -> Option<EntryKey> {
+    Some((slots[*item.slots.first()?].known?.node.id, item.event.week, item.event.event_id))
+}
+
+fn entry<'a>((subject, week, event_id): EntryKey, item: &Item<'a>, batch: &Batch<'a>) -> NewEntry<'a> {
+    let credited = item.credited.filter(|credited| item.slots.first() != Some(credited));
+    NewEntry {
+        subject,
+        week,
+        event_id,
+        credited: credited.and_then(|slot| batch.slots[slot].known).map(|known| known.node.id),
+        occurred_at: item.event.occurred_at,
+        received_at: item.event.received_at,
+        kind: i16::from(item.event.kind.number()),
+        origin_hash: item.event.origin_hash,
+        data: item.data,
+    }
 }
 
 /// Folds, decides, tells and writes. `person_of`: by slot.
@@ -82,11 +83,16 @@ pub(super) async fn fold(
         if let Some(cause) = deferred.values().flatten().next().map(|place| cause_of(&batch.items[*place])) {
             outbox = work.merge_leads(connection, &cause).await?;
         }
+        let mut hits = Hits::default();
         for (id, places) in &deferred {
             for (nth, place) in places.iter().enumerate() {
                 let item = &batch.items[*place];
                 let is_known_anew = nth == 0 && work.changed.contains(id);
-                work.ask_of_event(*id, item.event, cause_of(item), is_known_anew);
+                // What comes after an act that is told may be quiet again.
+                let (today, person) = (work.today, work.people.get_mut(id));
+                if nth == 0 || !person.is_some_and(|person| fold_if_quiet(person, item, &mut hits, today)) {
+                    work.ask_of_event(*id, item.event, cause_of(item), is_known_anew);
+                }
             }
         }
         outbox.extend(work.tell(connection).await?);
@@ -110,7 +116,7 @@ fn fold_quiet(work: &mut Work, batch: &Batch<'_>, person_of: &[Option<PersonId>]
         let Some(person) = work.people.get_mut(&id) else { continue };
         if is_changed || !fold_if_quiet(person, item, &mut hits, work.today) {
             deferred.entry(id).or_default().push(place);
-        } else if person.has_lead && may_cross_earlier(person, &hits) {
+        } else if person.has_lead && may_cross_earlier(person, &hits, work.today) {
             work.review_later(id);
         }
     }
@@ -152,14 +158,13 @@ fn may_move(person: &Person, hits: &Hits, today: Day) -> bool {
     !hits.scoring.is_empty() || standing.scored_on != today || !standing.above_mql
 }
 
-/// Points that are given only put a fall off: the review that is scheduled comes early enough. A penalty, or an act that
-/// counts once another is gone, may bring a crossing nearer.
-fn may_cross_earlier(person: &Person, hits: &Hits) -> bool {
+/// Points that are given only put a fall off: the review that is scheduled comes early enough. A penalty may bring a fall
+/// nearer; and where something may rise by itself, each point brings that nearer.
+fn may_cross_earlier(person: &Person, hits: &Hits, today: Day) -> bool {
     let model = &person.rules.model;
-    let is_unsteady =
-        |rule: crate::domain::rules::RuleNo| model.find_rule(rule).is_some_and(|rule| rule.points < 0 || rule.once);
-    hits.scoring.iter().any(|rule| is_unsteady(*rule))
-        || (!hits.scoring.is_empty() && person.state.standing.acc.entries().iter().any(|entry| is_unsteady(entry.rule)))
+    let is_unsteady = |rule: &RuleNo| model.find_rule(*rule).is_some_and(|rule| rule.points < 0 || rule.once);
+    hits.scoring.iter().any(is_unsteady)
+        || (!hits.scoring.is_empty() && !person.state.standing.above_mql && may_rise(person, today))
 }
 
 fn cause_of(item: &Item<'_>) -> Cause {

@@ -1,5 +1,5 @@
 //! Phases 1 and 2 of a batch: find or make its identifiers, decide who is whom, lock the persons in the order of their
-//! ids. Nothing that was read without a lock is trusted after it, unless the person's `identity_version` is still the same.
+//! ids. Nothing that was read without a lock is trusted after it, unless the locked person says that it still holds.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use crate::models::{Models, Rules};
 use crate::people::Person;
 use crate::store;
 use crate::store::identifier::{IdentifierKey, Known, NewIdentifier};
+use crate::store::person::PersonRow;
 use crate::work::Work;
 
 use super::batch::Batch;
@@ -29,10 +30,10 @@ pub(super) async fn identify(
 ) -> Result<Vec<Option<PersonId>>, HandlerError> {
     find_or_insert(connection, batch, work.now).await?;
     let claims = claims::new_claims(connection, batch).await?;
-    let mut expected: BTreeMap<PersonId, i32> = BTreeMap::new();
+    let mut expected: BTreeMap<PersonId, Expected> = BTreeMap::new();
     let credited = batch.items.iter().filter_map(|item| item.credited).map(|slot| &batch.slots[slot]);
     for known in credited.filter(|slot| !slot.is_new).filter_map(|slot| slot.known) {
-        expected.insert(known.person, known.identity_version);
+        expected.entry(known.person).or_default().see_departures(known.departures);
     }
     let questions = ties::read(connection, batch, claims, &mut expected).await?;
     lock(connection, work, &expected, models).await?;
@@ -43,6 +44,30 @@ pub(super) async fn identify(
         ties::carry_out(connection, batch, work, questions, &mut person_of, rules).await?;
     }
     Ok(person_of)
+}
+
+/// What was read of a person without a lock. An act needs to know that its identifier did not leave; a decision about links
+/// stands on everything that the person has.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Expected {
+    departures: Option<i32>,
+    version: Option<i32>,
+}
+
+impl Expected {
+    /// The lowest number seen counts: if it moved between two reads, the lock finds out.
+    fn see_departures(&mut self, departures: i32) {
+        self.departures = Some(self.departures.map_or(departures, |had| had.min(departures)));
+    }
+
+    pub(super) fn see_version(&mut self, version: i32) {
+        self.version = Some(self.version.map_or(version, |had| had.min(version)));
+    }
+
+    fn is_met_by(self, row: &PersonRow) -> bool {
+        self.departures.is_none_or(|departures| departures == row.departures)
+            && self.version.is_none_or(|version| version == row.identity_version)
+    }
 }
 
 /// Looks identifiers up, drops events of the erased, inserts what is missing.
@@ -56,8 +81,8 @@ async fn find_or_insert(
         batch.slots[slot].known = Some(known);
     }
     drop_erased(batch);
-    let mut wanted: BTreeSet<usize> = batch.items.iter().flat_map(|item| item.slots.iter().copied()).collect();
-    wanted.retain(|slot| batch.slots[*slot].known.is_none());
+    let named = batch.items.iter().flat_map(|item| item.slots.iter().copied());
+    let mut wanted: BTreeSet<usize> = named.filter(|slot| batch.slots[*slot].known.is_none()).collect();
     if wanted.is_empty() {
         return Ok(());
     }
@@ -68,7 +93,7 @@ async fn find_or_insert(
     for (key, id, person) in store::identifier::insert_missing(connection, &mut missing, now).await? {
         let Some(slot) = batch.find(&key) else { continue };
         let node = Node { id, kind: key.kind, parent: None, person: None };
-        batch.slots[slot].known = Some(Known { node, person, identity_version: 0, erased_at: None });
+        batch.slots[slot].known = Some(Known { node, person, departures: 0, erased_at: None });
         batch.slots[slot].is_new = true;
         wanted.remove(&slot);
     }
@@ -104,15 +129,17 @@ fn drop_erased(batch: &mut Batch<'_>) {
 async fn lock(
     connection: &mut PgConnection,
     work: &mut Work,
-    expected: &BTreeMap<PersonId, i32>,
+    expected: &BTreeMap<PersonId, Expected>,
     models: &Models,
 ) -> Result<(), HandlerError> {
     if expected.is_empty() {
         return Ok(());
     }
     let ids: Vec<PersonId> = expected.keys().copied().collect();
+    work.people.reserve(ids.len());
     for row in store::person::lock(connection, &ids).await? {
-        if row.merged_into.is_some() || expected.get(&row.id) != Some(&row.identity_version) {
+        let still_holds = expected.get(&row.id).is_some_and(|expected| expected.is_met_by(&row));
+        if row.merged_into.is_some() || !still_holds {
             return Err(HandlerError::Again("identifiers moved before their person was locked"));
         }
         let rules = models.get(connection, row.model_no).await?;

@@ -8,14 +8,17 @@ use leadflow_platform::consumer::HandlerError;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::domain::identity::{Change, Claim, Group, IdentifierId, MOST_ANONYMOUS, Node, PersonId, components, tie};
+use crate::domain::identity::{
+    Change, Claim, Group, IdentifierId, MOST_ANONYMOUS, Node, PersonId, components, losers, tie,
+};
 use crate::models::Rules;
 use crate::people::{Person, Sum};
 use crate::store;
-use crate::store::identifier::{Known, Place};
+use crate::store::identifier::{Known, Member, Place};
 use crate::work::{Ties, Work};
 
 use super::batch::Batch;
+use super::identify::Expected;
 
 /// What is to be asked: identifiers and claims.
 pub(super) type Question = (Vec<Node>, Vec<Claim>);
@@ -25,7 +28,7 @@ pub(super) async fn read(
     connection: &mut PgConnection,
     batch: &Batch<'_>,
     claims: Vec<Claim>,
-    expected: &mut BTreeMap<PersonId, i32>,
+    expected: &mut BTreeMap<PersonId, Expected>,
 ) -> Result<Vec<Question>, HandlerError> {
     if claims.is_empty() {
         return Ok(Vec::new());
@@ -34,7 +37,6 @@ pub(super) async fn read(
         batch.slots.iter().filter_map(|slot| slot.known.map(|known| (known.node.id, (known, slot.is_new)))).collect();
     let mut nodes: BTreeMap<IdentifierId, Node> = BTreeMap::new();
     let mut persons: BTreeSet<PersonId> = BTreeSet::new();
-    let mut losing: BTreeSet<PersonId> = BTreeSet::new();
     for claim in &claims {
         for id in [claim.weak, claim.strong] {
             match named[&id] {
@@ -42,41 +44,45 @@ pub(super) async fn read(
                 (known, false) => drop(persons.insert(known.person)),
             }
         }
-        let (weak, _) = named[&claim.weak];
-        if weak.node.parent.is_some_and(|parent| parent.strong != claim.strong && claim.key < parent.key) {
-            losing.insert(weak.person);
-        }
     }
     read_members(connection, &persons, &mut nodes, expected).await?;
-    if !losing.is_empty() {
-        // Whoever a limit kept out of a person that loses somebody may come in now.
+    // Whoever went to another person between the two readings is with neither: nobody would be locked, and the claim lost.
+    if claims.iter().any(|claim| !nodes.contains_key(&claim.weak) || !nodes.contains_key(&claim.strong)) {
+        return Err(HandlerError::Again("an identifier moved while its person was read"));
+    }
+    let mut asked: BTreeSet<PersonId> = BTreeSet::new();
+    loop {
+        let questions = components(nodes.values().copied().collect(), claims.clone());
+        let mut losing: BTreeSet<PersonId> =
+            questions.iter().flat_map(|(nodes, claims)| losers(nodes, claims)).collect();
+        losing.retain(|person| asked.insert(*person));
+        if losing.is_empty() {
+            return Ok(questions);
+        }
+        // Whoever a limit kept out of a person that loses somebody may come in now; that may push out others again.
         let is_losing = |node: &&Node| node.person.is_some_and(|person| losing.contains(&person));
         let parents: Vec<IdentifierId> = nodes.values().filter(is_losing).map(|node| node.id).collect();
         let waiting = store::identifier::cut_children(connection, &parents, MOST_ANONYMOUS + claims.len()).await?;
         let theirs: BTreeSet<PersonId> =
-            waiting.iter().map(|known| known.person).filter(|person| !persons.contains(person)).collect();
+            waiting.iter().map(|member| member.known.person).filter(|person| !persons.contains(person)).collect();
         read_members(connection, &theirs, &mut nodes, expected).await?;
+        persons.extend(theirs);
     }
-    Ok(components(nodes.into_values().collect(), claims))
 }
 
 async fn read_members(
     connection: &mut PgConnection,
     persons: &BTreeSet<PersonId>,
     nodes: &mut BTreeMap<IdentifierId, Node>,
-    expected: &mut BTreeMap<PersonId, i32>,
+    expected: &mut BTreeMap<PersonId, Expected>,
 ) -> Result<(), HandlerError> {
     if persons.is_empty() {
         return Ok(());
     }
     let persons: Vec<PersonId> = persons.iter().copied().collect();
-    for known in store::identifier::members(connection, &persons).await? {
+    for Member { known, identity_version } in store::identifier::members(connection, &persons).await? {
         nodes.insert(known.node.id, known.node);
-        // The lowest version seen: if it moved between two reads, the lock finds out.
-        expected
-            .entry(known.person)
-            .and_modify(|version| *version = known.identity_version.min(*version))
-            .or_insert(known.identity_version);
+        expected.entry(known.person).or_default().see_version(identity_version);
     }
     Ok(())
 }
@@ -130,7 +136,7 @@ pub(super) async fn carry_out(
             *person = Some(*place);
         }
     }
-    write(connection, &answers, &place_of, &made).await?;
+    write(connection, work, &answers, &place_of, &made).await?;
     work.ties = answers;
     Ok(())
 }
@@ -164,6 +170,7 @@ fn settle(
     person.identity_version += 1;
     person.is_changed = true;
     if group.change == Change::Torn {
+        person.departures += 1;
         work.torn.insert(id);
     }
     work.people.extend(merged.into_iter().map(|other| (other.id, other)));
@@ -171,6 +178,7 @@ fn settle(
 
 async fn write(
     connection: &mut PgConnection,
+    work: &Work,
     answers: &[Ties],
     place_of: &HashMap<IdentifierId, PersonId>,
     made: &HashMap<IdentifierId, PersonId>,
@@ -183,8 +191,10 @@ async fn write(
             let person = place_of[&node.id];
             let before = node.person.or_else(|| made.get(&node.id).copied());
             let parent = parents.get(&node.id).copied();
-            if before != Some(person) || parent.is_some() {
-                places.push(Place { id: node.id, person, parent: parent.or(node.parent) });
+            // Whoever stays where others left is told that they did.
+            if before != Some(person) || parent.is_some() || work.torn.contains(&person) {
+                let departures = work.people.get(&person).map_or(0, |person| person.departures);
+                places.push(Place { id: node.id, person, departures, parent: parent.or(node.parent) });
             }
         }
         links.extend_from_slice(&ties.tied.links);

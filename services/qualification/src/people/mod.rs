@@ -41,6 +41,8 @@ pub struct Person {
     pub version: i32,
     /// Of the row, or one more.
     pub identity_version: i32,
+    /// Of the row, or one more if an identifier leaves.
+    pub departures: i32,
     /// Whose identifiers they are now.
     pub merged_into: Option<PersonId>,
     /// Company.
@@ -67,22 +69,19 @@ impl Person {
     /// Somebody who was never seen before.
     #[must_use]
     pub fn new(id: PersonId, uid: Uuid, rules: &Arc<Rules>, now: Timestamp) -> Self {
-        // Nothing is known: what the model makes of that.
-        let nothing = Known::default();
-        let grade = nothing.ask(|facts| rules.model.fit(facts)).grade;
-        let out = nothing.ask(|facts| rules.model.disqualified_by_person(facts)).map(|out| out.reason);
         Self {
             id,
             uid,
             version: 0,
             identity_version: 1,
+            departures: 0,
             merged_into: None,
             account_id: None,
             rules: Arc::clone(rules),
             state: State {
-                standing: Standing::new(Day::of(now), &rules.model, grade),
+                standing: Standing::new(Day::of(now), &rules.model, rules.nobodys_grade),
                 identified: false,
-                out_by_person: out,
+                out_by_person: rules.nobody_is_out,
                 out_by_event: std::collections::BTreeSet::new(),
                 lead: None,
             },
@@ -115,6 +114,7 @@ impl Person {
             uid: row.uid,
             version: row.version,
             identity_version: row.identity_version,
+            departures: row.departures,
             merged_into: row.merged_into,
             account_id: row.account_id,
             rules: Arc::clone(rules),
@@ -143,6 +143,7 @@ impl Person {
             uid: self.uid,
             version: self.version.wrapping_add(1),
             identity_version: self.identity_version,
+            departures: self.departures,
             merged_into: self.merged_into,
             account_id: self.account_id,
             model_no: self.rules.model_no,

@@ -20,17 +20,26 @@ pub struct IdentifierKey {
     pub hash: KeyedHash,
 }
 
-/// One row, with the version by which it is known later whether it still holds.
+/// One row, with what tells later whether it still holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Known {
     /// Kind, parent and person; the person is always there.
     pub node: Node,
     /// Whose it is.
     pub person: PersonId,
-    /// `identity_version` of that person, from the same snapshot.
-    pub identity_version: i32,
+    /// Departures of that person when it was last moved. If the locked person has another number, it may have left since.
+    pub departures: i32,
     /// Events up to then are dropped.
     pub erased_at: Option<Timestamp>,
+}
+
+/// One row of a person, with the person's version from the same snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// The row.
+    pub known: Known,
+    /// `identity_version` of the person.
+    pub identity_version: i32,
 }
 
 type Row =
@@ -41,30 +50,27 @@ type Row =
 /// # Errors
 /// [`PgError`].
 pub async fn resolve(connection: &mut PgConnection, keys: &[IdentifierKey]) -> Result<Vec<(usize, Known)>, PgError> {
-    let (kinds, hashes) = columns(keys);
+    // The hash is made of kind and value: it is enough.
+    let hashes: Vec<Uuid> = keys.iter().map(|key| Uuid::from_bytes(key.hash.0)).collect();
     let rows: Vec<Row> = sqlx::query_as(
-        "select k.n, i.identifier_id, i.kind, i.person_id, p.identity_version, i.parent_id, i.linked_at, i.linked_by, \
-         i.erased_at \
-         from unnest($1::smallint[], $2::bytea[]) with ordinality k(kind, value_hash, n) \
-         join identifier i on i.kind = k.kind and i.value_hash = k.value_hash \
-         join person p on p.person_id = i.person_id",
+        "select k.n, i.identifier_id, i.kind, i.person_id, i.departures, i.parent_id, i.linked_at, i.linked_by, i.erased_at \
+         from unnest($1::uuid[]) with ordinality k(value_hash, n) join identifier i on i.value_hash = k.value_hash",
     )
-    .bind(kinds)
     .bind(hashes)
     .fetch_all(connection)
     .await
     .map_err(tried("resolve identifiers"))?;
-    Ok(rows.into_iter().filter_map(|row| Some((usize::try_from(row.0 - 1).ok()?, known(&row)?))).collect())
+    Ok(rows.iter().filter_map(|row| Some((usize::try_from(row.0 - 1).ok()?, known(row)?))).collect())
 }
 
 /// All identifiers of these persons.
 ///
 /// # Errors
 /// [`PgError`].
-pub async fn members(connection: &mut PgConnection, persons: &[PersonId]) -> Result<Vec<Known>, PgError> {
+pub async fn members(connection: &mut PgConnection, persons: &[PersonId]) -> Result<Vec<Member>, PgError> {
     let persons: Vec<i64> = persons.iter().map(|person| person.0).collect();
     let rows: Vec<Row> = sqlx::query_as(
-        "select 0::bigint, i.identifier_id, i.kind, i.person_id, p.identity_version, i.parent_id, i.linked_at, \
+        "select p.identity_version::bigint, i.identifier_id, i.kind, i.person_id, i.departures, i.parent_id, i.linked_at, \
          i.linked_by, i.erased_at \
          from identifier i join person p on p.person_id = i.person_id where i.person_id = any($1)",
     )
@@ -72,7 +78,7 @@ pub async fn members(connection: &mut PgConnection, persons: &[PersonId]) -> Res
     .fetch_all(connection)
     .await
     .map_err(tried("read members"))?;
-    Ok(rows.iter().filter_map(known).collect())
+    Ok(rows.iter().filter_map(member).collect())
 }
 
 /// Identifiers that limits keep from their parents, which are among `parents`: for each kind the earliest `most`.
@@ -83,10 +89,10 @@ pub async fn cut_children(
     connection: &mut PgConnection,
     parents: &[IdentifierId],
     most: usize,
-) -> Result<Vec<Known>, PgError> {
+) -> Result<Vec<Member>, PgError> {
     let parents: Vec<i64> = parents.iter().map(|id| id.0).collect();
     let rows: Vec<Row> = sqlx::query_as(
-        "select 0::bigint, i.identifier_id, i.kind, i.person_id, p.identity_version, i.parent_id, i.linked_at, \
+        "select p.identity_version::bigint, i.identifier_id, i.kind, i.person_id, i.departures, i.parent_id, i.linked_at, \
          i.linked_by, i.erased_at \
          from generate_series(2, 4) k(kind) cross join lateral ( \
            select c.* from identifier c join identifier s on s.identifier_id = c.parent_id \
@@ -99,7 +105,7 @@ pub async fn cut_children(
     .fetch_all(connection)
     .await
     .map_err(tried("read what limits cut"))?;
-    Ok(rows.iter().filter_map(known).collect())
+    Ok(rows.iter().filter_map(member).collect())
 }
 
 /// One identifier to be inserted.
@@ -123,13 +129,14 @@ pub async fn insert_missing(
 ) -> Result<Vec<(IdentifierKey, IdentifierId, PersonId)>, PgError> {
     missing.sort_unstable_by_key(|one| one.key);
     let keys: Vec<IdentifierKey> = missing.iter().map(|one| one.key).collect();
-    let (kinds, hashes) = columns(&keys);
+    let kinds: Vec<i16> = keys.iter().map(|key| key.kind.number()).collect();
+    let hashes: Vec<Uuid> = keys.iter().map(|key| Uuid::from_bytes(key.hash.0)).collect();
     let values: Vec<Option<&str>> = missing.iter().map(|one| one.value).collect();
-    let rows: Vec<(i16, Vec<u8>, i64, i64)> = sqlx::query_as(
-        "insert into identifier (kind, value_hash, value, person_id, first_seen) \
-         select kind, value_hash, value, nextval('person_id'), $4 \
-         from unnest($1::smallint[], $2::bytea[], $3::text[]) with ordinality k(kind, value_hash, value, n) order by n \
-         on conflict (kind, value_hash) do nothing returning kind, value_hash, identifier_id, person_id",
+    let rows: Vec<(i16, Uuid, i64, i64)> = sqlx::query_as(
+        "insert into identifier (kind, value_hash, value, person_id, departures, first_seen) \
+         select kind, value_hash, value, nextval('person_id'), 0, $4 \
+         from unnest($1::smallint[], $2::uuid[], $3::text[]) with ordinality k(kind, value_hash, value, n) order by n \
+         on conflict (value_hash) do nothing returning kind, value_hash, identifier_id, person_id",
     )
     .bind(kinds)
     .bind(hashes)
@@ -139,7 +146,7 @@ pub async fn insert_missing(
     .await
     .map_err(tried("insert identifiers"))?;
     let inserted = rows.into_iter().filter_map(|(kind, hash, identifier, person)| {
-        let hash = KeyedHash(hash.try_into().ok()?);
+        let hash = KeyedHash(hash.into_bytes());
         Some((
             IdentifierKey { kind: IdentifierKind::from_number(kind)?, hash },
             IdentifierId(identifier),
@@ -156,6 +163,8 @@ pub struct Place {
     pub id: IdentifierId,
     /// Whose.
     pub person: PersonId,
+    /// Departures of that person.
+    pub departures: i32,
     /// Its earliest link.
     pub parent: Option<Parent>,
 }
@@ -172,9 +181,9 @@ pub async fn place(connection: &mut PgConnection, places: &[Place]) -> Result<()
     let linked_by: Vec<Option<Uuid>> = places.iter().map(|place| place.parent.map(|parent| parent.key.1)).collect();
     sqlx::query(
         "update identifier i set person_id = u.person_id, parent_id = u.parent_id, linked_at = u.linked_at, \
-         linked_by = u.linked_by \
-         from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::uuid[]) \
-           u(identifier_id, person_id, parent_id, linked_at, linked_by) \
+         linked_by = u.linked_by, departures = u.departures \
+         from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::uuid[], $6::int[]) \
+           u(identifier_id, person_id, parent_id, linked_at, linked_by, departures) \
          where i.identifier_id = u.identifier_id",
     )
     .bind(ids)
@@ -182,6 +191,7 @@ pub async fn place(connection: &mut PgConnection, places: &[Place]) -> Result<()
     .bind(parents)
     .bind(linked_at)
     .bind(linked_by)
+    .bind(places.iter().map(|place| place.departures).collect::<Vec<_>>())
     .execute(connection)
     .await
     .map_err(tried("move identifiers"))?;
@@ -193,14 +203,14 @@ pub async fn place(connection: &mut PgConnection, places: &[Place]) -> Result<()
 /// # Errors
 /// [`PgError`].
 pub async fn keys(connection: &mut PgConnection, identifiers: &[IdentifierId]) -> Result<Vec<IdentifierKey>, PgError> {
-    let rows: Vec<(i16, Vec<u8>)> =
+    let rows: Vec<(i16, Uuid)> =
         sqlx::query_as("select kind, value_hash from identifier where identifier_id = any($1)")
             .bind(identifiers.iter().map(|id| id.0).collect::<Vec<_>>())
             .fetch_all(connection)
             .await
             .map_err(tried("read identifiers"))?;
-    let key = |(kind, hash): (i16, Vec<u8>)| {
-        Some(IdentifierKey { kind: IdentifierKind::from_number(kind)?, hash: KeyedHash(hash.try_into().ok()?) })
+    let key = |(kind, hash): (i16, Uuid)| {
+        Some(IdentifierKey { kind: IdentifierKind::from_number(kind)?, hash: KeyedHash(hash.into_bytes()) })
     };
     Ok(rows.into_iter().filter_map(key).collect())
 }
@@ -217,7 +227,7 @@ pub async fn bury(
 ) -> Result<Vec<(IdentifierId, PersonId)>, PgError> {
     let rows: Vec<(i64, i64)> = sqlx::query_as(
         "update identifier set value = null, parent_id = null, linked_at = null, linked_by = null, erased_at = $2, \
-         person_id = nextval('person_id') where identifier_id = any($1) returning identifier_id, person_id",
+         person_id = nextval('person_id'), departures = 0 where identifier_id = any($1) returning identifier_id, person_id",
     )
     .bind(identifiers.iter().map(|id| id.0).collect::<Vec<_>>())
     .bind(now.to_sqlx())
@@ -279,12 +289,12 @@ pub async fn contacts(
     Ok(rows.into_iter().filter_map(contact).collect())
 }
 
-fn columns(keys: &[IdentifierKey]) -> (Vec<i16>, Vec<&[u8]>) {
-    (keys.iter().map(|key| key.kind.number()).collect(), keys.iter().map(|key| &key.hash.0[..]).collect())
+fn member(row: &Row) -> Option<Member> {
+    Some(Member { known: known(row)?, identity_version: i32::try_from(row.0).ok()? })
 }
 
 fn known(row: &Row) -> Option<Known> {
-    let (_, id, kind, person, identity_version, parent, linked_at, linked_by, erased_at) = *row;
+    let (_, id, kind, person, departures, parent, linked_at, linked_by, erased_at) = *row;
     let parent = match (parent, linked_at, linked_by) {
         (Some(strong), Some(at), Some(by)) => Some(Parent { strong: IdentifierId(strong), key: (at.to_jiff(), by) }),
         _ => None,
@@ -293,7 +303,7 @@ fn known(row: &Row) -> Option<Known> {
     Some(Known {
         node: Node { id: IdentifierId(id), kind: IdentifierKind::from_number(kind)?, parent, person: Some(person) },
         person,
-        identity_version,
+        departures,
         erased_at: erased_at.map(jiff_sqlx::Timestamp::to_jiff),
     })
 }

@@ -20,6 +20,8 @@ pub struct PersonRow {
     pub version: i32,
     /// Moves with every change of the person's identifiers.
     pub identity_version: i32,
+    /// Moves when an identifier leaves the person.
+    pub departures: i32,
     /// Whose identifiers they are now, if not this person's.
     pub merged_into: Option<PersonId>,
     /// Company.
@@ -42,8 +44,23 @@ pub struct PersonRow {
     pub touch: Vec<u8>,
 }
 
-type Row =
-    (i64, Uuid, i32, i32, Option<i64>, Option<Uuid>, i32, i32, i32, i16, i32, jiff_sqlx::Timestamp, Vec<u8>, Vec<u8>);
+type Row = (
+    i64,
+    Uuid,
+    i32,
+    i32,
+    Option<i64>,
+    Option<Uuid>,
+    i32,
+    i32,
+    i32,
+    i16,
+    i32,
+    jiff_sqlx::Timestamp,
+    Vec<u8>,
+    Vec<u8>,
+    i32,
+);
 
 /// Locks these persons in the order of their ids and reads them.
 ///
@@ -52,7 +69,7 @@ type Row =
 pub async fn lock(connection: &mut PgConnection, persons: &[PersonId]) -> Result<Vec<PersonRow>, PgError> {
     let rows: Vec<Row> = sqlx::query_as(
         "select person_id, person_uid, version, identity_version, merged_into, account_id, model_no, flags, score_milli, \
-         grade, scored_on, last_seen, acc, touch from person \
+         grade, scored_on, last_seen, acc, touch, departures from person \
          where person_id = any($1) order by person_id for no key update",
     )
     .bind(persons.iter().map(|person| person.0).collect::<Vec<_>>())
@@ -69,7 +86,7 @@ pub async fn lock(connection: &mut PgConnection, persons: &[PersonId]) -> Result
 pub async fn read(connection: &mut PgConnection, persons: &[PersonId]) -> Result<Vec<PersonRow>, PgError> {
     let rows: Vec<Row> = sqlx::query_as(
         "select person_id, person_uid, version, identity_version, merged_into, account_id, model_no, flags, score_milli, \
-         grade, scored_on, last_seen, acc, touch from person where person_id = any($1) order by person_id",
+         grade, scored_on, last_seen, acc, touch, departures from person where person_id = any($1) order by person_id",
     )
     .bind(persons.iter().map(|person| person.0).collect::<Vec<_>>())
     .fetch_all(connection)
@@ -85,10 +102,10 @@ pub async fn read(connection: &mut PgConnection, persons: &[PersonId]) -> Result
 pub async fn insert(connection: &mut PgConnection, persons: &[PersonRow]) -> Result<(), PgError> {
     sqlx::query(
         "insert into person (person_id, version, identity_version, merged_into, account_id, model_no, flags, score_milli, \
-           grade, scored_on, last_seen, acc, touch, person_uid, slot) \
+           grade, scored_on, last_seen, acc, touch, person_uid, slot, departures) \
          select * from unnest($1::bigint[], $2::int[], $3::int[], $4::bigint[], $5::uuid[], $6::int[], $7::int[], \
            $8::int[], $9::smallint[], $10::int[], $11::timestamptz[], $12::bytea[], $13::bytea[], $14::uuid[], \
-           $15::smallint[])",
+           $15::smallint[], $16::int[])",
     )
     .bind(persons.iter().map(|row| row.id.0).collect::<Vec<_>>())
     .bind(persons.iter().map(|row| row.version).collect::<Vec<_>>())
@@ -105,6 +122,7 @@ pub async fn insert(connection: &mut PgConnection, persons: &[PersonRow]) -> Res
     .bind(persons.iter().map(|row| row.touch.as_slice()).collect::<Vec<_>>())
     .bind(persons.iter().map(|row| row.uid).collect::<Vec<_>>())
     .bind(persons.iter().map(|row| slot(row.uid)).collect::<Vec<_>>())
+    .bind(persons.iter().map(|row| row.departures).collect::<Vec<_>>())
     .execute(connection)
     .await
     .map_err(tried("insert persons"))?;
@@ -119,11 +137,12 @@ pub async fn update(connection: &mut PgConnection, persons: &[PersonRow]) -> Res
     sqlx::query(
         "update person p set version = u.version, identity_version = u.identity_version, merged_into = u.merged_into, \
            account_id = u.account_id, model_no = u.model_no, flags = u.flags, score_milli = u.score_milli, \
-           grade = u.grade, scored_on = u.scored_on, last_seen = u.last_seen, acc = u.acc, touch = u.touch \
+           grade = u.grade, scored_on = u.scored_on, last_seen = u.last_seen, acc = u.acc, touch = u.touch, \
+           departures = u.departures \
          from unnest($1::bigint[], $2::int[], $3::int[], $4::bigint[], $5::uuid[], $6::int[], $7::int[], $8::int[], \
-           $9::smallint[], $10::int[], $11::timestamptz[], $12::bytea[], $13::bytea[]) \
+           $9::smallint[], $10::int[], $11::timestamptz[], $12::bytea[], $13::bytea[], $14::int[]) \
            u(person_id, version, identity_version, merged_into, account_id, model_no, flags, score_milli, grade, \
-             scored_on, last_seen, acc, touch) \
+             scored_on, last_seen, acc, touch, departures) \
          where p.person_id = u.person_id",
     )
     .bind(persons.iter().map(|row| row.id.0).collect::<Vec<_>>())
@@ -139,6 +158,7 @@ pub async fn update(connection: &mut PgConnection, persons: &[PersonRow]) -> Res
     .bind(times(persons.iter().map(|row| row.last_seen)))
     .bind(persons.iter().map(|row| row.acc.as_slice()).collect::<Vec<_>>())
     .bind(persons.iter().map(|row| row.touch.as_slice()).collect::<Vec<_>>())
+    .bind(persons.iter().map(|row| row.departures).collect::<Vec<_>>())
     .execute(connection)
     .await
     .map_err(tried("update persons"))?;
@@ -202,5 +222,6 @@ fn from_row(row: Row) -> PersonRow {
         last_seen: row.11.to_jiff(),
         acc: row.12,
         touch: row.13,
+        departures: row.14,
     }
 }

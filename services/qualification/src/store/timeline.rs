@@ -70,26 +70,39 @@ pub struct Entry {
     pub data: Vec<u8>,
 }
 
-/// Most events read per identifier and week for an explanation.
-const MOST_EVIDENCE: i64 = 200;
+/// Most events looked at per identifier and week for an explanation, and most of them that are read.
+const MOST_EVIDENCE: (i64, i64) = (64, 24);
 
-/// Events of these identifiers in these weeks, for explanations: at most 200 per pair. Each pair is one look into one
-/// partition.
+/// Events of these identifiers in these weeks, for explanations: of at most 64 per pair the 24 that say most (page views
+/// last), and at most 24 undated ones per identifier. Each pair is one look into one partition.
 ///
 /// # Errors
 /// [`PgError`].
 pub async fn evidence(connection: &mut PgConnection, pairs: &[(IdentifierId, i32)]) -> Result<Vec<Entry>, PgError> {
+    let mut ids: Vec<i64> = pairs.iter().map(|(id, _)| id.0).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let most_undated = MOST_EVIDENCE.1.saturating_mul(i64::try_from(ids.len()).unwrap_or(i64::MAX));
     let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as(
         "select p.id, t.data from unnest($1::bigint[], $2::int[]) p(id, week) \
-         cross join lateral (select t.data from timeline t \
-           where t.subject_id = p.id and t.week = p.week and t.credited_id is null and not t.voided limit $3) t \
+         cross join lateral (select few.data from (select t.kind, t.data from timeline t \
+             where t.subject_id = p.id and t.week = p.week and t.credited_id is null and not t.voided limit $4) few \
+           order by few.kind = 1 limit $5) t \
+         union all \
+         (select subject_id, data from timeline \
+           where subject_id = any($3) and week = -719162 and credited_id is null and not voided limit $6) \
          union all \
          select t.credited_id, t.data from timeline t \
-         where t.credited_id = any($1) and t.week = any($2) and not t.voided",
+         where t.credited_id = any($3) and t.week between $7 and $8 and not t.voided",
     )
     .bind(pairs.iter().map(|(id, _)| id.0).collect::<Vec<_>>())
     .bind(pairs.iter().map(|(_, week)| *week).collect::<Vec<_>>())
-    .bind(MOST_EVIDENCE)
+    .bind(ids)
+    .bind(MOST_EVIDENCE.0)
+    .bind(MOST_EVIDENCE.1)
+    .bind(most_undated)
+    .bind(pairs.iter().map(|(_, week)| *week).min())
+    .bind(pairs.iter().map(|(_, week)| *week).max())
     .fetch_all(connection)
     .await
     .map_err(tried("read evidence"))?;
@@ -121,31 +134,31 @@ pub async fn of_subjects(
     .map_err(tried("read the timeline"))
 }
 
-/// One page of what came under this subject in the weeks from `first_week` to `last_week`, in the order of the primary key,
-/// beginning after `after`. Events that are credited to somebody else, or voided, are left out.
+/// One page of what came under this subject in the weeks from `weeks.0` to `weeks.1`, in the order of (event id, week),
+/// beginning after `after`: week, event id, data. Events that are credited to somebody else, or voided, are left out.
 ///
 /// # Errors
 /// [`PgError`].
 pub async fn of_subject(
     connection: &mut PgConnection,
     subject: IdentifierId,
-    (first_week, last_week): (i32, i32),
+    weeks: (i32, i32),
     after: Option<(i32, Uuid)>,
     most: i64,
 ) -> Result<Vec<(i32, Uuid, Vec<u8>)>, PgError> {
-    let (week, event_id) = after.unwrap_or((i32::MIN, Uuid::nil()));
+    let (after_week, after_event) = after.unwrap_or((i32::MIN, Uuid::nil()));
     sqlx::query_as(
         "select week, event_id, data from timeline \
-         where subject_id = $1 and credited_id is null and not voided and week between $2 and $6 \
-           and (week, event_id) > ($3, $4) \
-         order by week, event_id limit $5",
+         where subject_id = $1 and credited_id is null and not voided and week between $2 and $3 \
+           and (event_id, week) > ($4, $5) \
+         order by event_id, week limit $6",
     )
     .bind(subject.0)
-    .bind(first_week)
-    .bind(week)
-    .bind(event_id)
+    .bind(weeks.0)
+    .bind(weeks.1)
+    .bind(after_event)
+    .bind(after_week)
     .bind(most)
-    .bind(last_week)
     .fetch_all(connection)
     .await
     .map_err(tried("read the timeline"))

@@ -184,3 +184,56 @@ fn to_finding(finding: &Finding) -> StoredFinding {
     };
     StoredFinding { fact: text(fact), lead: finding.lead.map(to_lead), first, second, threshold }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::domain::day::Day;
+    use crate::domain::decide::{LeadState, Standing, decide};
+    use crate::domain::event::EventKind;
+    use crate::domain::lifecycle::Stage;
+    use crate::domain::rules::fixture::{event, model, texts};
+    use crate::domain::rules::{DisqualificationReason, Grade};
+    use crate::domain::score::explain;
+
+    #[test]
+    fn the_kept_question_gives_the_kept_answer_again() {
+        let model = model(
+            "name: test\nthresholds: { mql: 50, cooled: 10 }\nrules:\n  - { id: chat, text: Chat, when: { kind: chat }, \
+             points: 5, hand_raise: true }\n",
+        );
+        let now = "2026-03-02T12:00:00Z".parse().expect("a time");
+        let mut standing = Standing::new(Day::of(now), &model, Grade::B);
+        let event = model.reduce(&event(EventKind::Chat));
+        let _ = standing.absorb(&model, &event, &crate::domain::rules::Hits::default(), Day::of(now));
+        let state = State {
+            standing,
+            identified: true,
+            out_by_person: Some(DisqualificationReason::Competitor),
+            out_by_event: BTreeSet::from([DisqualificationReason::OptedOut]),
+            lead: Some(LeadState { lead_id: Uuid::from_u128(5), stage: Stage::Sal, stage_before: Stage::Mql }),
+        };
+        let known = Known {
+            emails: vec!["kim@acme.example".into()],
+            traits: texts([("title", "CTO")]),
+            account_domain: Some("acme.example".into()),
+            account_traits: texts([("size", "9")]),
+        };
+        let triggers = [Trigger::Event(&event), Trigger::Clock];
+        for (trigger, known) in triggers.into_iter().flat_map(|trigger| [(trigger, Some(&known)), (trigger, None)]) {
+            let question = Question { state: &state, known, trigger, cause: event.event_id, now };
+            let bytes = encode_question(&question, 7);
+            let kept = decode_question(&bytes).expect("readable");
+            assert_eq!(kept.state, state);
+            assert_eq!(encode_question(&kept.question(), kept.model_no), bytes, "one encoding of a question");
+            let answer = |question: &Question<'_>| {
+                let decision = decide(question, &model);
+                encode_answer(&decision, &explain(&model, &decision.state.standing.acc, Day::of(question.now)))
+            };
+            assert_eq!(answer(&kept.question()), answer(&question));
+        }
+        assert!(decode_question(b"\xff\xff").is_err());
+    }
+}

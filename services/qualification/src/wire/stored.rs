@@ -207,3 +207,35 @@ fn stored_key(key: &OrderKey) -> StoredKey {
 fn key(occurred_at: i64, event_id: &[u8]) -> Option<OrderKey> {
     Some((from_micros(occurred_at), Uuid::from_slice(event_id).ok()?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::event::EngagementEvent;
+    use crate::domain::rules::fixture::{event, texts};
+
+    #[test]
+    fn touches_profiles_and_owners_survive_both_ways() {
+        let first = event(EventKind::PageView);
+        let last = EngagementEvent {
+            event_id: Uuid::from_u128(2),
+            traits: texts([("title", "CTO")]),
+            consent: [("marketing_email".to_owned(), true)].into(),
+            ..event(EventKind::Identify)
+        };
+        let (mut touches, mut profile) = (Touches::default(), Profile::default());
+        assert_eq!(decode_touches(&encode_touches(&touches)), Ok(touches.clone()));
+        for event in [&first, &last] {
+            touches.apply(event);
+            profile.apply(event);
+            assert_eq!(decode_touches(&encode_touches(&touches)), Ok(touches.clone()));
+        }
+        profile.note_out(DisqualificationReason::OptedOut, last.order_key());
+        profile.group_id = Some(Written { value: "acme".to_owned(), key: first.order_key() });
+        assert_eq!(decode_profile(&encode_profile(&profile)), Ok(profile));
+        let owner = Owner { rep_id: "anna".into(), name: "Anna".into(), email: "anna@sales.example".into() };
+        assert_eq!(decode_owner(&encode_owner(&owner)), Ok(owner));
+        assert_eq!(decode_profile(b"\xff"), Err(Corrupt("profile")));
+        assert_eq!(decode_touches(b"\x0a\x01\x08"), Err(Corrupt("touches")));
+    }
+}

@@ -4,10 +4,10 @@ use leadflow_proto::qualification::v1::{LeadReason, LeadSnapshot, lead_event::Fa
 
 use crate::domain::decide::{Decision, DecisionKind, Fact, Finding, LeadState, QualifiedBy, Question, Trigger, decide};
 use crate::domain::event::EngagementEvent;
-use crate::domain::identity::PersonId;
+use crate::domain::identity::{OrderKey, PersonId};
 use crate::domain::lifecycle::Stage;
 use crate::domain::person::Profile;
-use crate::domain::rules::{Emission, Model};
+use crate::domain::rules::{Emission, Model, RuleNo};
 use crate::domain::score::{Explanation, explain};
 use crate::store::lead::LeadRow;
 use crate::wire::decision::{encode_answer, encode_question};
@@ -35,6 +35,8 @@ pub struct Asked<'a> {
 pub(crate) struct Moment {
     pub(super) person: PersonId,
     pub(super) cause: Cause,
+    /// Rules that its event met, with the event's key.
+    pub(super) hits: Vec<(RuleNo, OrderKey)>,
     /// None if it is told, but was no decision.
     pub(super) kind: Option<DecisionKind>,
     pub(super) input: Vec<u8>,
@@ -121,6 +123,7 @@ impl Work {
         self.moments.push(Moment {
             person: id,
             cause: asked.cause.clone(),
+            hits: hits_of(asked.trigger, &rules.model),
             kind,
             input,
             outcome,
@@ -154,6 +157,7 @@ impl Work {
         self.moments.push(Moment {
             person: id,
             cause,
+            hits: Vec::new(),
             kind,
             input,
             outcome,
@@ -251,6 +255,13 @@ fn kept_input(question: &Question<'_>, model: &Model, model_no: i32) -> Vec<u8> 
         }
         Trigger::Clock => encode_question(question, model_no),
     }
+}
+
+fn hits_of(trigger: Trigger<'_>, model: &Model) -> Vec<(RuleNo, OrderKey)> {
+    let Trigger::Event(event) = trigger else { return Vec::new() };
+    let mut hits = crate::domain::rules::Hits::default();
+    model.evaluate(event, &mut hits);
+    hits.scoring.into_iter().map(|rule| (rule, event.order_key())).collect()
 }
 
 fn properties(model: &Model, event: &EngagementEvent) -> std::collections::BTreeMap<String, String> {

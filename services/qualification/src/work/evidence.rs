@@ -10,9 +10,11 @@ use prost::Message as _;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::domain::event::{EngagementEvent, UNDATED_WEEK};
+use crate::domain::day::Day;
+use crate::domain::event::EngagementEvent;
 use crate::domain::identity::{IdentifierId, OrderKey, PersonId};
 use crate::domain::rules::{Hits, RuleNo};
+use crate::people::Person;
 use crate::store;
 use crate::store::partition::monday;
 use crate::store::timeline::Entry;
@@ -34,10 +36,20 @@ pub(crate) struct Evidence {
 impl Evidence {
     /// Reads what stands behind these answers.
     pub(super) async fn of(connection: &mut PgConnection, work: &Work, moments: &[Moment]) -> Result<Self, PgError> {
-        // A person without points has no lines to explain.
-        let persons: BTreeSet<PersonId> =
-            moments.iter().filter(|moment| !moment.explanation.lines.is_empty()).map(|moment| moment.person).collect();
-        Self::read(connection, work, &persons.into_iter().collect::<Vec<_>>()).await
+        // An act that is only told names itself; a person without points has no lines to explain.
+        let is_explained = |moment: &&Moment| moment.kind.is_some() && !moment.explanation.lines.is_empty();
+        let persons: BTreeSet<PersonId> = moments.iter().filter(is_explained).map(|moment| moment.person).collect();
+        let mut evidence = Self::read(connection, work, &persons.into_iter().collect::<Vec<_>>()).await?;
+        // Whatever was left out: the act that the answer is about is named.
+        for moment in moments {
+            for (rule, key) in &moment.hits {
+                let events = evidence.events.entry((moment.person, *rule)).or_default();
+                if let Err(place) = events.binary_search_by(|had| key.cmp(had)) {
+                    events.insert(place, *key);
+                }
+            }
+        }
+        Ok(evidence)
     }
 
     /// Reads what stands behind the points of these persons, who are in `work`.
@@ -52,7 +64,7 @@ impl Evidence {
         let owner: HashMap<IdentifierId, PersonId> = store::identifier::members(connection, persons)
             .await?
             .into_iter()
-            .map(|known| (known.node.id, known.person))
+            .map(|member| (member.known.node.id, member.known.person))
             .collect();
         let entries = store::timeline::evidence(connection, &pairs(work, &owner)).await?;
         Ok(Self::sort(work, &owner, entries))
@@ -103,14 +115,29 @@ fn pairs(work: &Work, owner: &HashMap<IdentifierId, PersonId>) -> Vec<(Identifie
     for (person, mut ids) in by_person {
         let Some(person) = work.people.get(&person) else { continue };
         ids.sort_unstable();
-        let first = person.rules.model.first_counting_day(work.today);
-        let counting = person.state.standing.acc.entries().iter().filter(|entry| entry.day >= first);
-        let weeks: BTreeSet<i32> = counting.map(|entry| monday(entry.day).0).collect();
+        let weeks = weeks_of_newest(person, work.today);
         let most = (MOST_PAIRS / ids.len()).max(2);
-        let weeks = weeks.into_iter().rev().take(most).chain([UNDATED_WEEK]);
+        let weeks = weeks.into_iter().rev().take(most);
         pairs.extend(weeks.flat_map(|week| ids.iter().map(move |id| (*id, week))));
     }
     pairs
+}
+
+/// The weeks in which the newest acts of each rule stand.
+fn weeks_of_newest(person: &Person, today: Day) -> BTreeSet<i32> {
+    let first = person.rules.model.first_counting_day(today);
+    let mut weeks = BTreeSet::new();
+    for days in person.state.standing.acc.entries().chunk_by(|one, other| one.rule == other.rule) {
+        let mut acts = 0;
+        for entry in days.iter().rev().take_while(|entry| entry.day >= first) {
+            weeks.insert(monday(entry.day).0);
+            acts += entry.count;
+            if acts >= MOST_EVENT_IDS as u64 {
+                break;
+            }
+        }
+    }
+    weeks
 }
 
 /// The event of a timeline row; none if this binary cannot read it.

@@ -29,6 +29,7 @@ use crate::store::review::Reason;
 pub use answer::Asked;
 pub(crate) use answer::Moment;
 pub(crate) use evidence::{Evidence, read_event};
+pub(crate) use save::may_rise;
 
 /// A decision about links with its question, and who goes on in each of its groups.
 #[derive(Debug)]
@@ -52,6 +53,15 @@ pub struct Cause {
     pub id: Uuid,
     /// Trace to be carried on.
     pub trace: Option<TraceParent>,
+}
+
+/// How the day of the next review is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Diligence {
+    /// In a batch of events: where a score may rise by itself, tomorrow. The review then finds the day.
+    Quick,
+    /// In a review or recompute, which nobody waits for.
+    Exact,
 }
 
 /// Persons, locked or new, with all that becomes of them.
@@ -83,6 +93,8 @@ pub struct Work {
     touched_leads: HashSet<Uuid>,
     /// Whose next review may be another.
     to_review: BTreeSet<PersonId>,
+    /// Whether the next review is found exactly, also where that takes a score per day to the horizon.
+    pub diligence: Diligence,
     moments: Vec<Moment>,
     decisions: Vec<DecisionRow>,
 }
@@ -105,6 +117,7 @@ impl Work {
             told: HashSet::new(),
             touched_leads: HashSet::new(),
             to_review: BTreeSet::new(),
+            diligence: Diligence::Quick,
             moments: Vec::new(),
             decisions: Vec::new(),
         }

@@ -16,7 +16,7 @@ use crate::store::decision::DecisionRow;
 use crate::store::lead::LeadRow;
 use crate::wire::link_decision;
 
-use super::{TORN, Ties, Work};
+use super::{Diligence, TORN, Ties, Work};
 
 impl Work {
     /// Writes everything.
@@ -81,10 +81,17 @@ impl Work {
         Ok(())
     }
 
-    /// The next day on which decay alone may cross a threshold: only leads have somebody who waits for it.
+    /// No later than the next day on which decay alone crosses a threshold: only leads have somebody who waits for it.
     fn next_review(&self, person: &Person) -> Option<Day> {
-        let lead = self.details.current_lead(person.id).filter(|lead| lead.stage.is_open());
-        lead?;
+        let lead = self.details.current_lead(person.id).map(|lead| lead.stage);
+        // Of a quiet person no lead was loaded; it has one.
+        let is_open = lead.map_or(person.has_lead, crate::domain::lifecycle::Stage::is_open);
+        if !is_open {
+            return None;
+        }
+        if self.diligence == Diligence::Quick && may_rise(person, self.today) {
+            return Some(self.today.plus(1));
+        }
         let (model, standing) = (&person.rules.model, &person.state.standing);
         let thresholds = [model.mql_threshold(standing.grade), model.cooled_threshold()];
         let crossings = thresholds.into_iter().flatten().filter_map(|threshold| {
@@ -118,4 +125,18 @@ impl Work {
             digest,
         }
     }
+}
+
+/// Whether the score of somebody can be higher on a later day without anything happening: a penalty fades, or an act comes
+/// to count because an earlier one leaves the horizon.
+pub(crate) fn may_rise(person: &Person, today: Day) -> bool {
+    let model = &person.rules.model;
+    let first = model.first_counting_day(today);
+    let mut last_once = None;
+    person.state.standing.acc.entries().iter().filter(|entry| entry.day >= first).any(|entry| {
+        let Some(rule) = model.find_rule(entry.rule) else { return false };
+        let is_repeated = rule.once && last_once == Some(entry.rule);
+        last_once = rule.once.then_some(entry.rule);
+        rule.points < 0 || is_repeated
+    })
 }

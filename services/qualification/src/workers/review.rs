@@ -19,7 +19,7 @@ use crate::domain::decide::Trigger;
 use crate::domain::identity::PersonId;
 use crate::people::Person;
 use crate::store;
-use crate::work::{Asked, Cause, Work};
+use crate::work::{Asked, Cause, Diligence, Work};
 
 const EVERY: Duration = Duration::from_secs(30);
 /// Persons in one transaction.
@@ -57,6 +57,7 @@ impl Workers {
         let mut sorted = due.to_vec();
         sorted.sort_unstable();
         let mut work = Work::new(tx.now(), self.incarnation);
+        work.diligence = Diligence::Exact;
         let connection = tx.connection();
         for row in store::person::lock(connection, &sorted).await? {
             let rules = self.models.get(connection, row.model_no).await?;

@@ -159,3 +159,6 @@ fn weigh(state: &mut State, question: &Question<'_>, model: &Model, findings: &m
     }
     out_by
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{IdentifierId, IdentifierKind, Node, OrderKey, Parent, Persons, regroup};
+use super::{
+    IdentifierId, IdentifierKind, MOST_ANONYMOUS, MOST_EMAILS, MOST_PHONES, Node, OrderKey, Parent, PersonId, Persons,
+    regroup,
+};
 
 /// Two identifiers that an event named together: the weaker should belong to the stronger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +108,36 @@ pub fn tie(nodes: &[Node], claims: &[Claim]) -> Tied {
         }
     }
     Tied { parents: parents.into_iter().collect(), links: links.into_values().collect(), persons }
+}
+
+/// Persons that lose an identifier by these claims: it goes to somebody else, or a limit pushes it out. Arguments as for
+/// [`tie`], but the identifiers that limits keep out may be missing.
+#[must_use]
+pub fn losers(nodes: &[Node], claims: &[Claim]) -> BTreeSet<PersonId> {
+    if !may_lose(nodes, claims) {
+        return BTreeSet::new();
+    }
+    let groups = tie(nodes, claims).persons.groups;
+    let mut root_of: BTreeMap<IdentifierId, IdentifierId> = BTreeMap::new();
+    root_of.extend(groups.iter().flat_map(|group| group.members.iter().map(|id| (*id, group.root))));
+    let mut homes: BTreeMap<PersonId, IdentifierId> = BTreeMap::new();
+    let owned = nodes.iter().filter_map(|node| Some((node.person?, root_of[&node.id])));
+    owned.filter(|(person, root)| homes.entry(*person).or_insert(*root) != root).map(|(person, _)| person).collect()
+}
+
+/// Without a parent that is replaced and without more of a kind than one person may have, nobody loses anything.
+fn may_lose(nodes: &[Node], claims: &[Claim]) -> bool {
+    let count = |kind| nodes.iter().filter(|node| node.kind == kind).count();
+    let limits = [
+        (IdentifierKind::Email, MOST_EMAILS),
+        (IdentifierKind::Phone, MOST_PHONES),
+        (IdentifierKind::Anonymous, MOST_ANONYMOUS),
+    ];
+    let replaces = |claim: &Claim| {
+        let parent = nodes.iter().find(|node| node.id == claim.weak).and_then(|node| node.parent);
+        parent.is_some_and(|parent| parent.strong != claim.strong && claim.key < parent.key)
+    };
+    limits.into_iter().any(|(kind, most)| count(kind) > most) || claims.iter().any(replaces)
 }
 
 fn judge(claim: &Claim, nodes: &BTreeMap<IdentifierId, Node>, is_together: bool) -> Link {

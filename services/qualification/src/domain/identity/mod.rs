@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 pub use components::components;
 pub use forest::{Change, Group, Node, Parent, Persons, regroup};
-pub use link::{Claim, Link, LinkState, Tied, tie};
+pub use link::{Claim, Link, LinkState, Tied, losers, tie};
 pub use presented::{Presented, present};
 
 /// By how much an identifier identifies: the smaller the number, the stronger.

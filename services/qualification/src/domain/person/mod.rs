@@ -8,3 +8,6 @@ mod touch;
 pub use account::{Account, account_of};
 pub use profile::{MARKETING_EMAIL, Profile, Written};
 pub use touch::{Touch, Touches};
+
+#[cfg(test)]
+mod tests;

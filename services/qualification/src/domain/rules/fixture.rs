@@ -9,7 +9,7 @@ use crate::domain::event::{Context, EngagementEvent, EventKind, Identifiers};
 use super::{Hits, Model, PersonFacts, compile};
 
 /// An event of a browser, with nothing but what every event has.
-pub(in crate::domain) fn event(kind: EventKind) -> EngagementEvent {
+pub(crate) fn event(kind: EventKind) -> EngagementEvent {
     EngagementEvent {
         event_id: Uuid::from_u128(1),
         kind,
@@ -33,19 +33,19 @@ pub(in crate::domain) fn event(kind: EventKind) -> EngagementEvent {
 }
 
 /// The model of that YAML; the findings if it has faults.
-pub(in crate::domain) fn model(yaml: &str) -> Model {
+pub(crate) fn model(yaml: &str) -> Model {
     compile(yaml.as_bytes()).unwrap_or_else(|findings| {
         panic!("{}", findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
     })
 }
 
 /// A model with these rules, a threshold and nothing else.
-pub(in crate::domain) fn model_of_rules(rules: &str) -> Model {
+pub(crate) fn model_of_rules(rules: &str) -> Model {
     model(&format!("name: test\nthresholds: {{ mql: 50 }}\nrules:\n{rules}"))
 }
 
 /// Ids of the scoring rules that an event meets, and that of the raised hand.
-pub(in crate::domain) fn hits<'a>(model: &'a Model, event: &EngagementEvent) -> (Vec<&'a str>, Option<&'a str>) {
+pub(crate) fn hits<'a>(model: &'a Model, event: &EngagementEvent) -> (Vec<&'a str>, Option<&'a str>) {
     let mut hits = Hits::default();
     model.evaluate(event, &mut hits);
     let id = |no| model.rule(no).id.as_str();
@@ -53,12 +53,12 @@ pub(in crate::domain) fn hits<'a>(model: &'a Model, event: &EngagementEvent) -> 
 }
 
 /// A map of texts.
-pub(in crate::domain) fn texts<const N: usize>(pairs: [(&str, &str); N]) -> BTreeMap<String, String> {
+pub(crate) fn texts<const N: usize>(pairs: [(&str, &str); N]) -> BTreeMap<String, String> {
     pairs.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
 }
 
 /// A person with these addresses and traits, and no account.
-pub(in crate::domain) fn person<'a>(
+pub(crate) fn person<'a>(
     emails: &'a [&'a str],
     traits: &'a BTreeMap<String, String>,
     nothing: &'a BTreeMap<String, String>,

@@ -38,6 +38,6 @@ pub use points::in_points;
 pub use schema::json_schema;
 
 #[cfg(test)]
-pub(in crate::domain) mod fixture;
+pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;
