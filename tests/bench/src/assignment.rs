@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use leadflow_proto::assignment::v1::{AssignmentEvent, ListPoolsRequest, ListRepsRequest, start::Position};
 
 use crate::Settings;
-use crate::backlog::{self, QUALIFICATION_PUBLISHED, QUALIFIED};
+use crate::backlog::{self, APPLIED, QUALIFICATION_PUBLISHED};
 use crate::deployment::{ASSIGNMENT, Deployment, INGEST, QUALIFICATION};
 use crate::offers::{Offers, is_offer};
 use crate::report::{Goal, Report, number};
@@ -47,7 +47,7 @@ pub(crate) async fn measure(
 }
 
 fn leads(settings: &Settings) -> u32 {
-    settings.pick(40_000, 3_000)
+    settings.pick(40_000, 3_100)
 }
 
 async fn one_run(
@@ -85,12 +85,12 @@ async fn one_run(
 
 /// People who raise a hand, qualified and told to the broker.
 async fn make_leads(deployment: &mut Deployment, seed: u64, leads: u32) -> anyhow::Result<()> {
-    let before = deployment.number(QUALIFIED).await?;
+    let before = deployment.number(APPLIED).await?;
     let replica = deployment.stand.doors()?.remove(0);
     let now = traffic::now();
     let sent = backlog::fill(&replica, (0..leads).map(|n| traffic::raise_with_address(seed, n, now))).await?;
     let within = Duration::from_secs(180);
-    deployment.wait_for(QUALIFIED, before + i64::try_from(sent)?, within).await?;
+    deployment.wait_for(APPLIED, before + i64::try_from(sent)?, within).await?;
     deployment.wait_for(QUALIFICATION_PUBLISHED, 1, within).await
 }
 

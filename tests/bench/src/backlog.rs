@@ -22,10 +22,8 @@ const LOOK: Duration = Duration::from_millis(20);
 /// No progress for so long: something is broken, and no figure comes of it.
 const STUCK: Duration = Duration::from_secs(60);
 
-/// Where qualification stands on the topic of the doors, in events since the deployment was made.
-pub(crate) const QUALIFIED: &str = "select coalesce(sum(next_offset - first_offset), 0)::bigint \
-    from qualification.kafka_offset where consumer = 'qualification' and topic = 'leadflow.engagement.v1'";
-/// Those of them that changed something.
+/// Events of the doors that changed something in qualification, since the deployment was made: not those that a sender
+/// repeated, because an answer was late.
 pub(crate) const APPLIED: &str = "select coalesce(sum(applied), 0)::bigint \
     from qualification.kafka_offset where consumer = 'qualification' and topic = 'leadflow.engagement.v1'";
 /// 1 when everything that qualification wrote has gone to the broker.

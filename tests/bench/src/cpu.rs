@@ -15,6 +15,9 @@ pub(crate) struct Counted {
     pub(crate) with_children: bool,
 }
 
+/// Everybody else on the machine, the kernel's own work included: what disturbs a figure.
+const OTHERS: &str = "others";
+
 /// What each process had used at one moment.
 #[derive(Clone, Debug)]
 pub(crate) struct Usage {
@@ -37,7 +40,10 @@ impl Usage {
     /// If one of the processes does not run.
     pub(crate) fn read(counted: &[Counted]) -> anyhow::Result<Self> {
         let of = |process: &Counted| Ok((process.name, time_of(process)?));
-        Ok(Self { at: Instant::now(), used: counted.iter().map(of).collect::<anyhow::Result<_>>()? })
+        let mut used = counted.iter().map(of).collect::<anyhow::Result<Vec<_>>>()?;
+        let own: Duration = used.iter().map(|(_, time)| *time).sum();
+        used.push((OTHERS, machine_time()?.saturating_sub(own)));
+        Ok(Self { at: Instant::now(), used })
     }
 
     /// From then to now. Of processes that were started meanwhile everything counts.
@@ -80,6 +86,21 @@ fn time_of(process: &Counted) -> anyhow::Result<Duration> {
         ticks += stat.waited_for + children_of(process.pid).map(|child| child.own).sum::<u64>();
     }
     Ok(Duration::from_secs_f64(ticks as f64 / ticks_per_second()))
+}
+
+/// What all cores did since boot, but for waiting.
+fn machine_time() -> anyhow::Result<Duration> {
+    let text = std::fs::read_to_string("/proc/stat")?;
+    let ticks = busy_ticks(&text).context("/proc/stat has another form than proc(5) says")?;
+    Ok(Duration::from_secs_f64(ticks as f64 / ticks_per_second()))
+}
+
+/// user, nice, system, irq and softirq of the first line; idle, iowait and what the host took are no work.
+fn busy_ticks(text: &str) -> Option<u64> {
+    let mut fields = text.lines().next()?.split_ascii_whitespace();
+    fields.next().filter(|name| *name == "cpu")?;
+    let ticks: Vec<u64> = fields.map_while(|field| field.parse().ok()).collect();
+    Some([0, 1, 2, 5, 6].iter().filter_map(|field| ticks.get(*field)).sum())
 }
 
 /// The fields that matter here, in ticks.
@@ -139,6 +160,12 @@ mod tests {
         let stat = Stat::parse(text).expect("a line of proc(5)");
         assert_eq!((stat.parent, stat.own, stat.waited_for), (7, 200, 50));
         assert!(Stat::parse("nonsense").is_none());
+    }
+
+    #[test]
+    fn waiting_is_no_work() {
+        assert_eq!(busy_ticks("cpu  10 20 30 1000 500 1 2 77 0 0\ncpu0 1 2 3"), Some(63));
+        assert_eq!(busy_ticks("intr 1"), None);
     }
 
     #[test]

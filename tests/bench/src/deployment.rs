@@ -122,6 +122,17 @@ impl Deployment {
         sqlx::query_scalar(sql).fetch_one(&mut self.database).await.with_context(|| format!("cannot ask: {sql}"))
     }
 
+    /// Rows out of the database, for these ids.
+    ///
+    /// # Errors
+    /// As the database says.
+    pub(crate) async fn rows<T>(&mut self, sql: &'static str, ids: &[String]) -> anyhow::Result<Vec<T>>
+    where
+        T: for<'r> sqlx::FromRow<'r, sqlx::postgres::PgRow> + Send + Unpin,
+    {
+        sqlx::query_as(sql).bind(ids).fetch_all(&mut self.database).await.with_context(|| format!("cannot ask: {sql}"))
+    }
+
     /// Until the number is at least this.
     ///
     /// # Errors

@@ -11,6 +11,15 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 const LONGEST_ANSWER: usize = 64 * 1024;
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// What a sender has to know of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// The broker has it.
+    Accepted,
+    /// 503: the same is to be sent again.
+    Later,
+}
+
 /// A connection of a thread that waits.
 pub(crate) struct Blocking {
     stream: TcpStream,
@@ -32,16 +41,16 @@ impl Blocking {
     /// Sends a request and reads its answer in full.
     ///
     /// # Errors
-    /// If the connection breaks, or the answer is not 2xx.
-    pub(crate) fn exchange(&mut self, request: &[u8]) -> anyhow::Result<()> {
+    /// If the connection breaks, or the answer is neither 2xx nor 503.
+    pub(crate) fn exchange(&mut self, request: &[u8]) -> anyhow::Result<Answer> {
         self.stream.write_all(request)?;
         let mut have = 0;
         loop {
             let more = self.stream.read(&mut self.buffer[have..])?;
             anyhow::ensure!(more > 0, "the connection was closed");
             have += more;
-            if is_answered(&self.buffer[..have])? {
-                return Ok(());
+            if let Some(answer) = answer_in(&self.buffer[..have])? {
+                return Ok(answer);
             }
         }
     }
@@ -67,38 +76,40 @@ impl Shared {
     /// Sends a request and reads its answer in full.
     ///
     /// # Errors
-    /// If the connection breaks, or the answer is not 2xx.
-    pub(crate) async fn exchange(&mut self, request: &[u8]) -> anyhow::Result<()> {
+    /// If the connection breaks, or the answer is neither 2xx nor 503.
+    pub(crate) async fn exchange(&mut self, request: &[u8]) -> anyhow::Result<Answer> {
         self.stream.write_all(request).await?;
         let mut have = 0;
         loop {
             let more = self.stream.read(&mut self.buffer[have..]).await?;
             anyhow::ensure!(more > 0, "the connection was closed");
             have += more;
-            if is_answered(&self.buffer[..have])? {
-                return Ok(());
+            if let Some(answer) = answer_in(&self.buffer[..have])? {
+                return Ok(answer);
             }
         }
     }
 }
 
-/// Whether these bytes are a whole answer.
-fn is_answered(bytes: &[u8]) -> anyhow::Result<bool> {
+/// The answer, once these bytes are a whole one.
+fn answer_in(bytes: &[u8]) -> anyhow::Result<Option<Answer>> {
     let Some(head) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
         anyhow::ensure!(bytes.len() < 4096, "an answer without an end of its head");
-        return Ok(false);
+        return Ok(None);
     };
-    let text = std::str::from_utf8(&bytes[..head])?;
-    let mut lines = text.split("\r\n");
+    let mut lines = std::str::from_utf8(&bytes[..head])?.split("\r\n");
     let status = lines.next().and_then(|line| line.split(' ').nth(1)).context("no status line")?;
-    let length =
-        lines.filter_map(|line| line.split_once(':')).find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+    let mut fields = lines.filter_map(|line| line.split_once(':'));
+    let length = fields.find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
     let length: usize = length.context("an answer without Content-Length")?.1.trim().parse()?;
-    let whole = bytes.len() >= head + 4 + length;
-    if whole && !status.starts_with('2') {
-        anyhow::bail!("answered {status}: {}", String::from_utf8_lossy(&bytes[head + 4..]));
+    if bytes.len() < head + 4 + length {
+        return Ok(None);
     }
-    Ok(whole)
+    match status {
+        "503" => Ok(Some(Answer::Later)),
+        _ if status.starts_with('2') => Ok(Some(Answer::Accepted)),
+        _ => anyhow::bail!("answered {status}: {}", String::from_utf8_lossy(&bytes[head + 4..])),
+    }
 }
 
 #[cfg(test)]
@@ -109,15 +120,17 @@ mod tests {
     fn an_answer_is_whole_when_its_body_is() {
         let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nx: y\r\n\r\nbody";
         for cut in 0..answer.len() {
-            assert!(!is_answered(&answer[..cut]).expect("a part of an answer"), "{cut}");
+            assert_eq!(answer_in(&answer[..cut]).expect("a part of an answer"), None, "{cut}");
         }
-        assert!(is_answered(answer).expect("an answer"));
+        assert_eq!(answer_in(answer).expect("an answer"), Some(Answer::Accepted));
     }
 
     #[test]
     fn a_refusal_is_an_error_that_says_what_the_door_said() {
-        let error = is_answered(b"HTTP/1.1 429 Too Many\r\ncontent-length: 5\r\n\r\nlater").expect_err("a refusal");
+        let error = answer_in(b"HTTP/1.1 429 Too Many\r\ncontent-length: 5\r\n\r\nlater").expect_err("a refusal");
         assert!(error.to_string().contains("429") && error.to_string().contains("later"), "{error}");
-        assert!(is_answered(b"HTTP/1.1 200 OK\r\n\r\n").is_err());
+        assert!(answer_in(b"HTTP/1.1 200 OK\r\n\r\n").is_err());
+        let busy = answer_in(b"HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n").expect("an answer");
+        assert_eq!(busy, Some(Answer::Later));
     }
 }

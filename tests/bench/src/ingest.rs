@@ -1,25 +1,17 @@
 //! The HTTP door with every check on (key, limits, mapping, bot mark, the broker's ack): what one request costs the server
 //! process, with 256 connections that each send the next request when the last one was answered. The other roles are down.
 
-use std::cell::Cell;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
-
-use anyhow::Context as _;
-use futures::future::try_join_all;
 use leadflow_simulator::load::{Load, Shape, Touch};
 use serde_json::{Value, json};
 
 use crate::Settings;
 use crate::backlog;
 use crate::deployment::{Deployment, INGEST};
-use crate::http::Shared;
+use crate::flood::flood;
 use crate::report::{Goal, Report, number};
 use crate::traffic::{self, Requests};
 
 const COMMAND: &str = "bench ingest";
-const CONNECTIONS: usize = 256;
 const BATCH: usize = 50;
 
 /// Runs it for single events and for batches.
@@ -61,63 +53,4 @@ pub(crate) async fn measure(
 fn batch(requests: &Requests, load: &mut Load) -> Vec<u8> {
     let events: Vec<Value> = (0..BATCH).map(|_| load.touch()).map(|Touch { body, .. }| body).collect();
     requests.post("batch", &json!({ "batch": events }))
-}
-
-/// What came of a flood, between warm-up and end.
-struct Requested {
-    count: u64,
-    per_second: f64,
-    server_micros: f64,
-    shares: String,
-}
-
-impl std::fmt::Display for Requested {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{} requests/s; of one core: {}", number(self.per_second), self.shares)
-    }
-}
-
-async fn flood(deployment: &Deployment, settings: &Settings, requests: Vec<Vec<u8>>) -> anyhow::Result<Requested> {
-    let (answered, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
-    let (authority, count, end) = (traffic::authority(&deployment.stand), Arc::clone(&answered), Arc::clone(&stop));
-    let senders = std::thread::Builder::new()
-        .name("senders".to_owned())
-        .spawn(move || all_connections(&authority, &requests, &count, &end))?;
-    tokio::time::sleep(Duration::from_secs(settings.pick(3, 1))).await;
-    let (before, first) = (deployment.usage()?, answered.load(Ordering::Relaxed));
-    tokio::time::sleep(Duration::from_secs(settings.pick(12, 2))).await;
-    let (after, last) = (deployment.usage()?, answered.load(Ordering::Relaxed));
-    stop.store(true, Ordering::Relaxed);
-    senders.join().ok().context("the senders panicked")??;
-    let (spent, count) = (after.since(&before), last - first);
-    anyhow::ensure!(count > 0, "not one request was answered");
-    Ok(Requested {
-        count,
-        per_second: count as f64 / spent.wall.as_secs_f64(),
-        server_micros: spent.of("ingest").as_secs_f64() * 1e6,
-        shares: spent.shares(),
-    })
-}
-
-/// All of them on one thread: a thread each would cost more in switches than in requests.
-fn all_connections(
-    authority: &str,
-    requests: &[Vec<u8>],
-    answered: &AtomicU64,
-    stop: &AtomicBool,
-) -> anyhow::Result<()> {
-    let next = Cell::new(0);
-    let one = |_| async {
-        let mut connection = Shared::open(authority).await?;
-        while !stop.load(Ordering::Relaxed) {
-            let request = &requests[next.get() % requests.len()];
-            next.set(next.get() + 1);
-            connection.exchange(request).await?;
-            answered.fetch_add(1, Ordering::Relaxed);
-        }
-        anyhow::Ok(())
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(try_join_all((0..CONNECTIONS).map(one)))?;
-    Ok(())
 }

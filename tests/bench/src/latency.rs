@@ -13,19 +13,22 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
 use crate::Settings;
-use crate::backlog::{self, QUALIFIED};
+use crate::backlog::{self, APPLIED};
 use crate::deployment::{ASSIGNMENT, Deployment, INGEST, QUALIFICATION};
 use crate::offers::Offers;
 use crate::open_loop::{self, Shot, micros};
 use crate::report::{Goal, Report};
+use crate::stages::{self, Seen};
 use crate::team;
 use crate::traffic::{self, Requests};
 
 const COMMAND: &str = "bench latency";
 /// Sent at the rate of the run, but not counted.
 const WARM_UP: Duration = Duration::from_secs(3);
+/// The senders connect meanwhile.
+const LEAD_TIME: Duration = Duration::from_millis(300);
 /// An offer that is not there so long after the last request is lost.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Runs it at both rates.
 ///
@@ -104,42 +107,50 @@ async fn one_run(
     let mut offers = Offers::open(deployment, Position::Latest(true)).await?;
     let authority = traffic::authority(&deployment.stand);
     let before = deployment.usage()?;
-    let start = Instant::now() + Duration::from_millis(300);
+    let (start, clock) = (Instant::now() + LEAD_TIME, traffic::now() + LEAD_TIME);
     let shots = Arc::clone(&script.shots);
     let sending = tokio::task::spawn_blocking(move || open_loop::send(&authority, &shots, start, WARM_UP));
     let seen = offers.wait_for(&numbers, start + length + PATIENCE).await?;
-    let answers = sending.await??;
+    let sent = sending.await??;
     let spent = deployment.usage()?.since(&before);
 
+    let lost = seen.iter().filter(|seen| seen.is_none()).count();
+    anyhow::ensure!(lost == 0, "{lost} of {} raised hands were not offered in time", seen.len());
+    let offered: Vec<_> = script.raises.iter().zip(seen.iter().flatten()).filter(|(at, _)| **at >= WARM_UP).collect();
     let mut latencies = open_loop::histogram()?;
-    for (number, (at, seen)) in script.raises.iter().zip(&seen).enumerate() {
-        let Some(seen) = seen else { anyhow::bail!("the hand raised as number {number} was never offered") };
-        if *at >= WARM_UP {
-            latencies.record(micros(seen.saturating_duration_since(start + *at)).max(1))?;
-        }
+    for (at, seen) in &offered {
+        latencies.record(micros(seen.arrived.saturating_duration_since(start + **at)).max(1))?;
     }
     let quantile = |histogram: &Histogram<u64>, quantile| histogram.value_at_quantile(quantile) as f64 / 1000.0;
     let (p50, p99) = (quantile(&latencies, 0.5), quantile(&latencies, 0.99));
     report.add(COMMAND, &format!("hand-raise to offer at {rate}/s, p50"), "ms", Goal::AtMost(15.0), p50);
     report.add(COMMAND, &format!("hand-raise to offer at {rate}/s, p99"), "ms", Goal::AtMost(60.0), p99);
-    let (answer50, answer99) = (quantile(&answers, 0.5), quantile(&answers, 0.99));
+    let (answer50, answer99) = (quantile(&sent.latencies, 0.5), quantile(&sent.latencies, 0.99));
     report.add(COMMAND, &format!("request to answer at {rate}/s, p50"), "ms", Goal::None, answer50);
     report.add(COMMAND, &format!("request to answer at {rate}/s, p99"), "ms", Goal::None, answer99);
     println!(
-        "latency at {rate}/s: {} raised hands, p50 {p50:.1} ms, p99 {p99:.1} ms; answers p50 {answer50:.1} ms, p99 {answer99:.1} ms; of one core: {}",
+        "latency at {rate}/s: {} raised hands, p50 {p50:.1} ms, p99 {p99:.1} ms; answers p50 {answer50:.1} ms, p99 {answer99:.1} ms, {} times 503; of one core: {}",
         latencies.len(),
+        sent.later,
         spent.shares()
     );
+    let moments = offered.iter().map(|(at, seen)| Seen {
+        lead_id: &seen.lead_id,
+        sent: clock + **at,
+        arrived: clock + seen.arrived.saturating_duration_since(start),
+    });
+    let moments: Vec<_> = moments.collect();
+    println!("  medians: {} ms", stages::describe(deployment, &moments).await?);
     Ok(latencies)
 }
 
 /// Everybody who will raise a hand is known before, and nothing is left to do when the clock starts.
 async fn introduce(deployment: &mut Deployment, seed: u64, people: usize) -> anyhow::Result<()> {
-    let before = deployment.number(QUALIFIED).await?;
+    let before = deployment.number(APPLIED).await?;
     let replica = deployment.stand.doors()?.remove(0);
     let now = traffic::now();
     let people = u32::try_from(people)?;
     let sent = backlog::fill(&replica, (0..people).map(|n| traffic::raiser_identified(seed, n, now))).await?;
     let least = before + i64::try_from(sent)?;
-    deployment.wait_for(QUALIFIED, least, Duration::from_secs(60)).await
+    deployment.wait_for(APPLIED, least, Duration::from_secs(60)).await
 }

@@ -6,6 +6,7 @@ mod assignment;
 mod backlog;
 mod cpu;
 mod deployment;
+mod flood;
 mod http;
 mod idle;
 mod ingest;
@@ -15,6 +16,7 @@ mod offers;
 mod open_loop;
 mod qualification;
 mod report;
+mod stages;
 mod team;
 mod traffic;
 

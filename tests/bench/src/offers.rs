@@ -15,6 +15,15 @@ use crate::team;
 
 const OFFERED: &str = "leadflow.assignment.offered.v1";
 
+/// One offer as it arrived.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    /// Which lead.
+    pub(crate) lead_id: String,
+    /// When its message was read off the stream.
+    pub(crate) arrived: Instant,
+}
+
 /// An open stream.
 pub(crate) struct Offers {
     responses: Streaming<WatchAssignmentsResponse>,
@@ -43,7 +52,7 @@ impl Offers {
         Ok((events, arrived, response.caught_up))
     }
 
-    /// Until each of these addresses was offered; when each was, in the order of the numbers. What was not offered by
+    /// Until each of these addresses was offered; the offers in the order of the numbers. What was not offered by
     /// `deadline` stays `None`.
     ///
     /// # Errors
@@ -52,17 +61,17 @@ impl Offers {
         &mut self,
         numbers: &HashMap<String, usize>,
         deadline: Instant,
-    ) -> anyhow::Result<Vec<Option<Instant>>> {
-        let mut seen = vec![None; numbers.len()];
+    ) -> anyhow::Result<Vec<Option<Seen>>> {
+        let mut seen: Vec<Option<Seen>> = vec![None; numbers.len()];
         let mut missing = numbers.len();
         while missing > 0 {
             let Ok(next) = tokio::time::timeout_at(deadline.into(), self.next()).await else { break };
             let (events, arrived, _) = next?;
-            for event in events.iter().filter(|event| is_offer(event)) {
+            for event in events.into_iter().filter(is_offer) {
                 let email = event.lead.as_ref().map_or("", |lead| lead.email.as_str());
                 let Some(&number) = numbers.get(email) else { continue };
                 if seen[number].is_none() {
-                    seen[number] = Some(arrived);
+                    seen[number] = Some(Seen { lead_id: event.lead_id, arrived });
                     missing -= 1;
                 }
             }

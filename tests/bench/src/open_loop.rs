@@ -10,10 +10,12 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use hdrhistogram::Histogram;
 
-use crate::http::Blocking;
+use crate::http::{Answer, Blocking};
 
 /// Enough for 2,000 requests a second of 30 ms each.
 const CONNECTIONS: usize = 64;
+/// Before a request is sent again that was answered 503. It counts.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// One request and its moment, counted from the start.
 pub(crate) struct Shot {
@@ -31,44 +33,57 @@ pub(crate) fn histogram() -> anyhow::Result<Histogram<u64>> {
     Ok(Histogram::new_with_bounds(1, 600_000_000, 3)?)
 }
 
-/// Sends all of them and returns the latencies up to the answer, in microseconds, of those that come at or after `from`.
+/// What became of the requests.
+pub(crate) struct Sent {
+    /// From the moment of a request to its answer 2xx, in microseconds.
+    pub(crate) latencies: Histogram<u64>,
+    /// Answers 503; those requests were sent again.
+    pub(crate) later: usize,
+}
+
+/// Sends all of them; those before `from` warm up and are not counted.
 ///
 /// # Errors
 /// If one is not accepted.
-pub(crate) fn send(
-    authority: &str,
-    shots: &Arc<Vec<Shot>>,
-    start: Instant,
-    from: Duration,
-) -> anyhow::Result<Histogram<u64>> {
-    let next = Arc::new(AtomicUsize::new(0));
+pub(crate) fn send(authority: &str, shots: &Arc<Vec<Shot>>, start: Instant, from: Duration) -> anyhow::Result<Sent> {
+    let counters = Arc::new(Counters::default());
     let mut threads = Vec::new();
     for number in 0..CONNECTIONS {
         let mut connection = Blocking::open(authority)?;
-        let (shots, next) = (Arc::clone(shots), Arc::clone(&next));
-        let work = move || one_connection(&mut connection, &shots, &next, start, from);
+        let (shots, counters) = (Arc::clone(shots), Arc::clone(&counters));
+        let work = move || one_connection(&mut connection, &shots, &counters, start, from);
         threads.push(std::thread::Builder::new().name(format!("sender-{number}")).stack_size(256 * 1024).spawn(work)?);
     }
-    let mut all = histogram()?;
+    let mut latencies = histogram()?;
     for thread in threads {
-        let latencies = thread.join().ok().context("a sender panicked")??;
-        all.add(latencies)?;
+        let of_one = thread.join().ok().context("a sender panicked")??;
+        latencies.add(of_one)?;
     }
-    Ok(all)
+    Ok(Sent { latencies, later: counters.later.load(Ordering::Relaxed) })
+}
+
+/// Shared by the connections.
+#[derive(Default)]
+struct Counters {
+    next: AtomicUsize,
+    later: AtomicUsize,
 }
 
 fn one_connection(
     connection: &mut Blocking,
     shots: &[Shot],
-    next: &AtomicUsize,
+    counters: &Counters,
     start: Instant,
     from: Duration,
 ) -> anyhow::Result<Histogram<u64>> {
     let mut latencies = histogram()?;
-    while let Some(shot) = shots.get(next.fetch_add(1, Ordering::Relaxed)) {
+    while let Some(shot) = shots.get(counters.next.fetch_add(1, Ordering::Relaxed)) {
         let moment = start + shot.at;
         std::thread::sleep(moment.saturating_duration_since(Instant::now()));
-        connection.exchange(&shot.request)?;
+        while connection.exchange(&shot.request)? == Answer::Later {
+            counters.later.fetch_add(1, Ordering::Relaxed);
+            std::thread::sleep(PAUSE);
+        }
         if shot.at >= from {
             latencies.saturating_record(micros(moment.elapsed()));
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use leadflow_simulator::load::{Load, Shape};
 
 use crate::Settings;
-use crate::backlog::{self, APPLIED, QUALIFICATION_PUBLISHED, QUALIFIED};
+use crate::backlog::{self, APPLIED, QUALIFICATION_PUBLISHED};
 use crate::deployment::{Deployment, INGEST, QUALIFICATION};
 use crate::report::{Goal, Report, number};
 use crate::traffic;
@@ -45,14 +45,14 @@ async fn one_run(
     let filled = backlog::fill(&replica, touches).await?;
     anyhow::ensure!(filled == events, "{filled} of {events} were accepted");
 
-    let (base, applied) = (deployment.number(QUALIFIED).await?, deployment.number(APPLIED).await?);
+    let base = deployment.number(APPLIED).await?;
     deployment.stand.start(&[QUALIFICATION])?;
-    let drained = backlog::drain(deployment, QUALIFIED, base, events).await?;
+    let drained = backlog::drain(deployment, APPLIED, base, events).await?;
     // What was decided is told, too: it belongs to the price of an event.
     deployment.wait_for(QUALIFICATION_PUBLISHED, 1, Duration::from_secs(60)).await?;
     let spent = deployment.usage()?.since(&drained.before);
-    let changed = u64::try_from(deployment.number(APPLIED).await? - applied)?;
-    anyhow::ensure!(changed == events, "{changed} of {events} new events were applied");
+    let changed = u64::try_from(deployment.number(APPLIED).await? - base)?;
+    anyhow::ensure!(changed == events, "{events} new events were applied as {changed}");
 
     let each = |name: &str| spent.micros_each(name, drained.counted);
     let together = each("qualification") + each("postgresql");
