@@ -133,6 +133,14 @@ impl Health {
         checks.iter().map(line).collect()
     }
 
+    /// Lanes that have work.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn busy(&self) -> Vec<String> {
+        let lanes = locked(&self.inner.progress);
+        lanes.iter().filter(|lane| locked(&lane.state).busy).map(|lane| lane.name.clone()).collect()
+    }
+
     /// Lanes that have work and did not beat in time, with how long ago they did.
     #[must_use]
     pub fn stuck(&self) -> Vec<(String, Duration)> {

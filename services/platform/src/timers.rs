@@ -4,6 +4,8 @@
 //! The service may say when the next row is due, but that is only a hint: a row can be set below it at any time, by another
 //! process, even into the past. So the loop looks at least every `interval`, and at once when it is woken.
 
+mod letter;
+
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -17,6 +19,8 @@ use crate::health::{Health, STUCK_AFTER};
 use crate::pg::{Database, Mechanism, PgError};
 use crate::run::Tasks;
 use crate::telemetry::metrics::TIMERS_LATE;
+
+pub use letter::{ATTEMPTS, GivenUp};
 
 /// The loop looks every `interval` whatever the hint says.
 pub const HINT_IS_CAPPED: Mechanism = Mechanism("timers.hint_is_capped");

@@ -1,5 +1,5 @@
-//! Timers against a real PostgreSQL: the loop of the platform under the query of SPINE's rule (plain select of what is due,
-//! lock, re-check, act, commit).
+//! Timers against a real PostgreSQL: the loop of the platform under the query that every timer has (plain select of what is
+//! due, lock, re-check, act, commit).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -160,4 +160,35 @@ async fn a_step_that_fails_is_tried_again() {
     set(test.database(), 1, -1).await;
     until("the timer", async || fired(test.database()).await == 1).await;
     stop(timers).await;
+}
+
+#[tokio::test]
+async fn a_timer_that_rests_has_no_work_that_could_be_stuck() {
+    let test = database().await;
+    let (tasks, health) = (Tasks::new(), Health::new());
+    let steps = Arc::new(AtomicUsize::new(0));
+    let (counted, hour) = (Arc::clone(&steps), Duration::from_secs(3600));
+    poll_loop(&tasks, &health, test.database(), "hourly", hour, Arc::new(Notify::new()), move || {
+        counted.fetch_add(1, Ordering::SeqCst);
+        async { Ok(Next::Rest) }
+    });
+    for _ in 0..1000 {
+        if steps.load(Ordering::SeqCst) == 1 && health.busy().is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!((steps.load(Ordering::SeqCst), health.busy()), (1, Vec::new()));
+    tasks.run_until(std::future::ready(()), Duration::from_secs(20)).await.expect("a clean end");
+}
+
+#[tokio::test]
+async fn a_timer_that_fails_has_work() {
+    let test = database().await;
+    let (tasks, health) = (Tasks::new(), Health::new());
+    let (wake, hour) = (Arc::new(Notify::new()), Duration::from_secs(3600));
+    poll_loop(&tasks, &health, test.database(), "hourly", hour, wake, || async { anyhow::bail!("no") });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(health.busy(), ["hourly"]);
+    tasks.run_until(std::future::ready(()), Duration::from_secs(20)).await.expect("a clean end");
 }

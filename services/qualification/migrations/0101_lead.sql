@@ -48,6 +48,7 @@ create index decision_person on decision (person_id, at);
 create table review (
   person_id bigint not null,
   due_on int not null,
+  attempts smallint not null default 0,  -- that failed; then it is put off, and after five given up
   constraint review_pkey primary key (person_id)
 );
 create index review_due on review (due_on);
@@ -56,10 +57,11 @@ create index review_due on review (due_on);
 create table recompute (
   person_id bigint not null,
   reason smallint not null,
-  since timestamptz not null,
+  due_at timestamptz not null,
+  attempts smallint not null default 0,
   constraint recompute_pkey primary key (person_id)
 );
-create index recompute_since on recompute (since);
+create index recompute_due on recompute (due_at);
 
 -- Scoring models: immutable versions, one of them active.
 create table model (

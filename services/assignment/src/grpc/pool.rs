@@ -32,6 +32,7 @@ pub(super) async fn put(desk: &Desk, proto: PoolProto) -> Result<PoolProto, ApiE
         check.that(existing.contains(&member.rep_id), format!("pool.members[{index}].rep_id"), "no such rep");
     }
     check.done()?;
+    store::pool::lock_routes(tx.connection()).await?;
     for other in store::pool::list(tx.connection()).await?.iter().filter(|other| other.pool_id != wanted.pool_id) {
         if wanted.is_default && other.is_default {
             return Err(taken(

@@ -38,6 +38,8 @@ pub(super) struct Fold<'a> {
     pub(super) held: BTreeMap<Uuid, Held>,
     /// What it comes to.
     pub(super) change: Change,
+    /// Whether copies are known by their sequence.
+    pub(super) drops_repeats: bool,
     waiting: Vec<(i16, String)>,
     erased: Vec<Uuid>,
     forgotten: Vec<Vec<u8>>,
@@ -57,7 +59,7 @@ impl<'a> Fold<'a> {
         let held = held.into_iter().map(|held| (held.lead.lead_id, held)).collect();
         let change = Change::new(now, incarnation);
         let (waiting, erased, forgotten, merged) = Default::default();
-        Self { now, identity_key, routes, held, change, waiting, erased, forgotten, merged }
+        Self { now, identity_key, routes, held, change, drops_repeats: true, waiting, erased, forgotten, merged }
     }
 
     /// The pool of the hottest lead that began to wait.
@@ -73,7 +75,7 @@ impl<'a> Fold<'a> {
         let heard = Heard { contact_differs: differs, ..news.heard.clone() };
         let known = Known {
             incarnation: held.lead.incarnation,
-            last_sequence: held.lead.last_sequence,
+            last_sequence: if self.drops_repeats { held.lead.last_sequence } else { 0 },
             state: held.lead.state,
             stage: held.lead.stage,
         };

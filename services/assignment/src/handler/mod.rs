@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use leadflow_platform::consumer::{Arrived, BatchResult, Handler, HandlerError, Outcome, Poison};
 use leadflow_platform::identity_key::IdentityKey;
-use leadflow_platform::pg::WriteTx;
+use leadflow_platform::pg::{Mechanism, WriteTx};
 use leadflow_platform::record::Record;
 use leadflow_proto::qualification::v1::LeadEvent;
 use prost::Message as _;
@@ -69,6 +69,7 @@ impl Handler for Intake {
         let held = held::hold(tx, &lead_ids).await?;
         let routes = store::pool::routes(tx.connection()).await?;
         let mut fold = Fold::new(tx.now(), self.settings.incarnation, &self.identity_key, &routes, held);
+        fold.drops_repeats = tx.is_on(REPEATS_ARE_DROPPED);
         let outcomes: Vec<Outcome> = batch.iter().map(|arrived| fold.take(arrived)).collect();
         fold.change.write(tx, fold.held.values()).await?;
         let mut outbox = std::mem::take(&mut fold.change.outbox);
@@ -93,6 +94,9 @@ impl Handler for Intake {
         if freed { self.planner.wake_all() } else { self.planner.wake() }
     }
 }
+
+/// What has the sequence of something heard, or a lower one, is a copy. A test turns it off to see copies applied.
+pub const REPEATS_ARE_DROPPED: Mechanism = Mechanism("assignment.repeats_are_dropped");
 
 /// A lead that nobody here has heard of is held without a lock: its partition is ours alone.
 fn unheard(lead_id: Uuid) -> held::Held {

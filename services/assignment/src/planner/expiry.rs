@@ -5,17 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use leadflow_platform::health::Health;
-use leadflow_platform::outbox::{self, OutboxRow, PublisherHandle};
-use leadflow_platform::pg::{Database, FailureKind, PgError};
-use leadflow_platform::record::CloudEvent;
+use leadflow_platform::outbox::{self, PublisherHandle};
+use leadflow_platform::pg::{Database, FailureKind, Mechanism, PgError};
 use leadflow_platform::run::Tasks;
-use leadflow_platform::timers::{self, Next};
-use leadflow_platform::topics::Topic;
+use leadflow_platform::timers::{self, ATTEMPTS, GivenUp, Next};
 use leadflow_proto::assignment::v1::Declined;
-use leadflow_proto::platform::v1::DeadLetter;
-use prost::Message as _;
 use tokio::sync::Notify;
-use uuid::Uuid;
 
 use super::PlannerHandle;
 use crate::change::Change;
@@ -23,8 +18,7 @@ use crate::domain::decision::{Expire, Question};
 use crate::domain::lead::AssignmentState;
 use crate::held::{Held, hold_locked};
 use crate::store;
-use crate::store::lead::Lead;
-use crate::wire::event::{self, Happened};
+use crate::wire::event::Happened;
 
 /// Offers in one transaction.
 const PAGE: i64 = 500;
@@ -33,8 +27,9 @@ const INTERVAL: Duration = Duration::from_secs(1);
 const BUSY_PAUSE: Duration = Duration::from_millis(20);
 /// A lead whose timer failed is left alone for so long.
 const PUSH_BACK: Duration = Duration::from_secs(30);
-/// Then it is given up and told to a person.
-const ATTEMPTS: i16 = 5;
+
+/// The timer meets answers at the lead's lock. A test turns it off to see one offer expire and be accepted.
+pub const LEAD_IS_LOCKED: Mechanism = Mechanism("assignment.lead_is_locked");
 
 /// The timer of offers.
 #[derive(Clone)]
@@ -88,7 +83,8 @@ impl Expiry {
     async fn expire_page(&self, limit: i64) -> Result<i64, PgError> {
         let mut tx = self.database.write_tx("expire").await?;
         let now = tx.now();
-        let leads = store::queue::lock_expired(tx.connection(), now, limit).await?.leads;
+        let leads =
+            store::queue::lock_expired(tx.connection(), now, limit, self.database.is_on(LEAD_IS_LOCKED)).await?.leads;
         if leads.is_empty() {
             return Ok(0);
         }
@@ -122,14 +118,23 @@ impl Expiry {
     async fn push_back(&self, cause: &PgError) -> Result<(), PgError> {
         let mut tx = self.database.write_tx("expire_push_back").await?;
         let now = tx.now();
-        let leads = store::queue::lock_expired(tx.connection(), now, 1).await?.leads;
+        let leads = store::queue::lock_expired(tx.connection(), now, 1, true).await?.leads;
         for mut lead in leads {
             lead.timer_attempt += 1;
             lead.wake_at = now.checked_add(PUSH_BACK).ok();
             if lead.timer_attempt >= ATTEMPTS {
                 lead.wake_at = None;
                 tracing::error!(lead.id = %lead.lead_id, "an offer cannot expire after {ATTEMPTS} attempts: {cause}");
-                outbox::append(&mut tx, &[dead_letter(&lead, cause, now)]).await?;
+                let given_up = GivenUp {
+                    role: crate::ROLE,
+                    source: "/leadflow/assignment",
+                    timer: "offer",
+                    root: lead.lead_id,
+                    version: lead.sequence,
+                    cause,
+                    now,
+                };
+                outbox::append(&mut tx, &[given_up.letter()]).await?;
             }
             store::lead::save(tx.connection(), &[&lead]).await?;
         }
@@ -151,32 +156,4 @@ fn expire(change: &mut Change, held: &mut Held) {
     let reason = outcome.reasons.first().map(|line| line.text.clone()).unwrap_or_default();
     let declined = Declined { reason, expired: true };
     change.tell_moved(held, AssignmentState::Expired, Happened::Expired(declined));
-}
-
-fn dead_letter(lead: &Lead, cause: &PgError, now: jiff::Timestamp) -> OutboxRow {
-    let id = Uuid::new_v5(&lead.lead_id, format!("timer/offer/{}", lead.sequence).as_bytes()).to_string();
-    let letter = DeadLetter {
-        dead_letter_id: id.clone(),
-        consumer: "assignment".to_owned(),
-        topic: "timer/offer".to_owned(),
-        reason: "timer".to_owned(),
-        detail: cause.to_string(),
-        key: lead.lead_id.to_string().into_bytes(),
-        died_at: Some(event::timestamp(now)),
-        ..DeadLetter::default()
-    };
-    OutboxRow {
-        topic: Topic::DeadLetter,
-        key: lead.lead_id.to_string().into_bytes(),
-        event: CloudEvent {
-            id,
-            source: "/leadflow/assignment",
-            kind: "leadflow.platform.dead_letter.v1".to_owned(),
-            subject: lead.lead_id.to_string(),
-            time: now,
-            dataschema: "leadflow.platform.v1.DeadLetter",
-        },
-        trace: None,
-        payload: letter.encode_to_vec(),
-    }
 }

@@ -171,10 +171,19 @@ pub async fn shown(connection: &mut PgConnection, pool_id: Option<&str>) -> Resu
     Ok(all)
 }
 
+/// Nobody else changes which pool takes which leads before this transaction ends ("routes").
+///
+/// # Errors
+/// As the database says.
+pub async fn lock_routes(connection: &mut PgConnection) -> Result<(), PgError> {
+    sqlx::query("select pg_advisory_xact_lock(125780003644787)").execute(connection).await?;
+    Ok(())
+}
+
 /// Makes a pool or replaces what can be set of it; its ledger stays. Takes its lock.
 ///
 /// # Errors
-/// As the database says; 23505 if two at once want to be the default.
+/// As the database says.
 pub async fn put(connection: &mut PgConnection, pool: &Pool) -> Result<(), PgError> {
     sqlx::query(
         "insert into pool (pool_id, version, name, product_line, is_default, offer_timeout_ms, round_pause_ms, owner_match)

@@ -66,7 +66,7 @@ pub async fn lock_waiting(
         lead_id: *lead_id,
     });
     let lead_ids: Vec<Uuid> = found.into_iter().map(|(lead_id, ..)| lead_id).collect();
-    let mut leads = lock_at_once(connection, &lead_ids, LeadState::Waiting).await?;
+    let mut leads = lock_at_once(connection, &lead_ids, LeadState::Waiting, true).await?;
     leads.sort_by_key(|lead| (std::cmp::Reverse(lead.priority), lead.waiting_since, lead.lead_id));
     Ok(Found { leads, found: lead_ids.len(), last })
 }
@@ -82,22 +82,27 @@ pub async fn lock_not_noted(connection: &mut PgConnection, pool_id: &str, limit:
             .bind(limit)
             .fetch_all(&mut *connection)
             .await?;
-    let leads = lock_at_once(connection, &lead_ids, LeadState::Waiting).await?;
+    let leads = lock_at_once(connection, &lead_ids, LeadState::Waiting, true).await?;
     Ok(Found { leads, found: lead_ids.len(), last: None })
 }
 
-/// Up to `limit` leads whose offer is over.
+/// Up to `limit` leads whose offer is over; with their locks, unless a test wants to see what happens without.
 ///
 /// # Errors
 /// As the database says.
-pub async fn lock_expired(connection: &mut PgConnection, now: Timestamp, limit: i64) -> Result<Found, PgError> {
+pub async fn lock_expired(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    limit: i64,
+    locks: bool,
+) -> Result<Found, PgError> {
     let lead_ids: Vec<Uuid> =
         sqlx::query_scalar("select lead_id from lead where state = 2 and wake_at <= $1 order by wake_at limit $2")
             .bind(to_sql(now))
             .bind(limit)
             .fetch_all(&mut *connection)
             .await?;
-    let mut leads = lock_at_once(connection, &lead_ids, LeadState::Offered).await?;
+    let mut leads = lock_at_once(connection, &lead_ids, LeadState::Offered, locks).await?;
     // He may have answered, and another been asked, between the two statements.
     leads.retain(|lead| lead.wake_at.is_some_and(|due| due <= now));
     Ok(Found { leads, found: lead_ids.len(), last: None })
@@ -109,14 +114,13 @@ async fn lock_at_once(
     connection: &mut PgConnection,
     lead_ids: &[Uuid],
     state: LeadState,
+    locks: bool,
 ) -> Result<Vec<Lead>, PgError> {
     if lead_ids.is_empty() {
         return Ok(Vec::new());
     }
-    let sql = format!(
-        "select {COLUMNS} from lead where lead_id = any($1) and state = $2
-         order by lead_id for no key update skip locked"
-    );
+    let lock = if locks { "for no key update skip locked" } else { "" };
+    let sql = format!("select {COLUMNS} from lead where lead_id = any($1) and state = $2 order by lead_id {lock}");
     let rows = sqlx::query(AssertSqlSafe(sql)).bind(lead_ids).bind(state as i16).fetch_all(connection).await?;
     Ok(rows.iter().map(from_row).collect::<Result<_, _>>()?)
 }

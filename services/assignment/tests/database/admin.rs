@@ -161,6 +161,20 @@ async fn pools_are_checked_and_routes_are_taken_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_pools_that_want_to_be_the_default_at_once_one_is_and_the_others_are_told() {
+    let world = World::new().await;
+    world.reps(&["ana"]).await;
+    let (admin, key) = (Admin::new(world.desk.clone()), grant(&[Scope::Admin], &[]));
+    let puts = (0..8).map(|n| {
+        let pool = Pool { pool_id: format!("pool-{n}"), ..pool(&[("ana", 1)]) };
+        admin.put_pool(call(&key, PutPoolRequest { pool: Some(pool) }))
+    });
+    let results = futures::future::join_all(puts).await;
+    let refused: Vec<Code> = results.iter().filter_map(|result| Some(result.as_ref().err()?.code())).collect();
+    assert_eq!(refused, [Code::AlreadyExists; 7]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn another_weight_begins_a_stretch_and_a_leaver_leaves_nothing_behind() {
     let world = World::new().await;
     world.reps(&["ana", "ben", "cem"]).await;

@@ -1,5 +1,6 @@
 //! Lead events twice, late, out of order, with gaps, in any split into batches: the same outcome.
 
+use leadflow_assignment::handler::REPEATS_ARE_DROPPED;
 use leadflow_platform::consumer::Outcome;
 use leadflow_proto::qualification::v1 as lead;
 use leadflow_proto::qualification::v1::lead_event::Fact;
@@ -42,6 +43,17 @@ async fn twice_changes_nothing() {
     }
     assert_eq!(world.story(1).await, story);
     world.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn red_without_sequences_a_copy_is_told_again() {
+    let world = world().await;
+    world.database.switches().turn_off(REPEATS_ARE_DROPPED);
+    let history = &history(1)[..4];
+    world.deliver(history.to_vec()).await;
+    let told = world.story(1).await.len();
+    assert_eq!(world.deliver(vec![history[3].clone()]).await, [Outcome::Applied]);
+    assert_eq!(world.story(1).await.len(), told + 1, "the rep hears of one raised hand twice");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use leadflow_assignment::grpc::command::Command;
+use leadflow_assignment::planner::expiry::LEAD_IS_LOCKED;
 use leadflow_assignment::planner::{Planner, page};
 use leadflow_assignment::store;
 use leadflow_assignment::store::rep::Rep;
@@ -208,6 +209,33 @@ async fn the_timer_and_an_answer_meet_on_one_root() {
         assert_eq!(story.len(), 2, "one of the two, not both: {story:?}");
     }
     world.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn red_without_the_leads_lock_one_offer_is_accepted_and_expires() {
+    let world = World::new().await;
+    world.database.switches().turn_off(LEAD_IS_LOCKED);
+    world.reps(&["ana"]).await;
+    world.pool(&[("ana", 1)], 600).await;
+    world.deliver(vec![opened(1), qualified(1)]).await;
+    // An answer takes a while to commit; meanwhile the offer runs out.
+    let slow = "create function slow() returns trigger language plpgsql as $$ begin perform pg_sleep(1); return new; end $$; \
+                create trigger slow before insert on decision for each row when (new.kind = 4) execute function slow()";
+    sqlx::raw_sql(slow).execute(world.database.pool()).await.unwrap();
+    let kind = leadflow_assignment::store::decision::kind_name(4);
+    assert_eq!(kind, "accept");
+    let answer = world.command(1, "ana", Command::Accept);
+    let expiry = async {
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        clock::shift(&world.database, 3600).await.unwrap();
+        world.expiry.step().await
+    };
+    let (answered, expired) = tokio::join!(answer, expiry);
+    let both = (answered.is_ok(), expired.is_ok());
+    let story = world.story(1).await;
+    // Both believe that they were alone: two facts with one number, unless the database refuses the second.
+    assert!(both == (true, true) && story.len() == 3 || both == (true, false), "{both:?} {story:?}");
+    assert!(story.iter().filter(|fact| fact.starts_with("2 ")).count() == 2 || !both.1, "{story:?}");
 }
 
 /// Planners, timers, answers, presence and intake all at once, over reps with caps; a lead never has two owners and no cap

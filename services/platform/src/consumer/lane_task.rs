@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use tracing::Instrument as _;
 
-use super::EOF_ADVANCE;
 use super::batch::Batch;
 use super::gather::{Gathered, Limit};
 use super::lane::Lane;
@@ -14,6 +13,7 @@ use super::route::Class;
 use super::settle::Settler;
 use super::shared::{Shared, locked};
 use super::spans;
+use super::{EOF_ADVANCE, LIVE_FIRST};
 use crate::health::Progress;
 
 /// Looks at the queues this often even if nobody wakes it: a net below the callbacks.
@@ -57,6 +57,11 @@ impl LaneTask {
     fn next(&mut self) -> Option<Gathered> {
         let config = &self.shared.config;
         let limit = Limit { events: config.max_batch_events, bytes: config.max_batch_bytes };
+        if !self.shared.database.is_on(LIVE_FIRST)
+            && let Some(bulk) = self.gather(Class::Bulk, limit)
+        {
+            return Some(bulk);
+        }
         let live = self.gather(Class::Live, limit);
         if live.is_some() {
             return live;

@@ -16,3 +16,5 @@ pub const LOSS_CHECK: Mechanism = Mechanism("consumer.loss_check");
 pub const EOF_ADVANCE: Mechanism = Mechanism("consumer.eof_advance");
 /// The breaker counts keys, not only records.
 pub const POISON_KEYS: Mechanism = Mechanism("consumer.poison_keys");
+/// Live topics go before bulk topics.
+pub const LIVE_FIRST: Mechanism = Mechanism("consumer.live_first");

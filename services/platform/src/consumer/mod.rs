@@ -40,7 +40,9 @@ use crate::outbox::OutboxRow;
 use crate::pg::{PgError, WriteTx};
 use crate::record::{Position, Record, TraceParent};
 
-pub use mechanism::{CLAIM_LOCK, CLAIM_RETRY, EOF_ADVANCE, EPOCH_FENCE, LOSS_CHECK, OFFSET_TRIM, POISON_KEYS};
+pub use mechanism::{
+    CLAIM_LOCK, CLAIM_RETRY, EOF_ADVANCE, EPOCH_FENCE, LIVE_FIRST, LOSS_CHECK, OFFSET_TRIM, POISON_KEYS,
+};
 pub use settings::{ConsumerConfig, Start};
 pub use start::Consumer;
 

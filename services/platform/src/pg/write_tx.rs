@@ -14,7 +14,7 @@ use sqlx::{PgConnection, Postgres};
 // What `sqlx::Transaction` itself calls. Used directly, because that type cannot throw its connection away.
 use sqlx_core::transaction::TransactionManager as _;
 
-use super::{Database, PgError, SPAWNED_BEGIN, timed_out};
+use super::{Database, Mechanism, PgError, SPAWNED_BEGIN, timed_out};
 use crate::telemetry::metrics::PG_TRANSACTION;
 
 /// Longest wait for the answer to `begin` and to the first statement.
@@ -33,6 +33,8 @@ pub struct WriteTx {
     now: Timestamp,
     xid: i64,
     spawn: bool,
+    #[cfg(feature = "testing")]
+    switches: std::sync::Arc<super::Switches>,
 }
 
 impl std::fmt::Debug for WriteTx {
@@ -67,6 +69,20 @@ impl WriteTx {
     #[must_use]
     pub fn xid(&self) -> i64 {
         self.xid
+    }
+
+    /// Whether a mechanism works; always true in a build without the feature `testing`.
+    #[cfg(not(feature = "testing"))]
+    #[must_use]
+    pub const fn is_on(&self, _: Mechanism) -> bool {
+        true
+    }
+
+    /// Whether a mechanism works, or a test turned it off.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn is_on(&self, mechanism: Mechanism) -> bool {
+        self.switches.is_on(mechanism)
     }
 
     /// The connection inside the transaction.
@@ -125,14 +141,18 @@ async fn open(database: Database, name: &'static str) -> Result<WriteTx, PgError
     let mut dead_left = database.pool().size();
     loop {
         let connection = database.pool().acquire().await.map_err(|source| PgError::new("take a connection", source))?;
-        match begin(connection, name, database.is_on(SPAWNED_BEGIN)).await {
+        match begin(connection, name, &database).await {
             Err(error) if error.is_disconnect() && dead_left > 0 => dead_left -= 1,
             result => return result,
         }
     }
 }
 
-async fn begin(mut connection: PoolConnection<Postgres>, name: &'static str, spawn: bool) -> Result<WriteTx, PgError> {
+async fn begin(
+    mut connection: PoolConnection<Postgres>,
+    name: &'static str,
+    database: &Database,
+) -> Result<WriteTx, PgError> {
     let began = Instant::now();
     let answered = tokio::time::timeout(BEGIN_TIMEOUT, async {
         PgTransactionManager::begin(&mut connection, None).await?;
@@ -143,7 +163,16 @@ async fn begin(mut connection: PoolConnection<Postgres>, name: &'static str, spa
     })
     .await;
     match answered {
-        Ok(Ok((xid, now))) => Ok(WriteTx { connection: Some(connection), name, began, now: now.to_jiff(), xid, spawn }),
+        Ok(Ok((xid, now))) => Ok(WriteTx {
+            connection: Some(connection),
+            name,
+            began,
+            now: now.to_jiff(),
+            xid,
+            spawn: database.is_on(SPAWNED_BEGIN),
+            #[cfg(feature = "testing")]
+            switches: std::sync::Arc::clone(&database.switches),
+        }),
         Ok(Err(source)) => {
             discard(connection);
             Err(PgError::new("begin", source))

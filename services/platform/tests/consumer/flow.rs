@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use leadflow_platform::consumer::{ConsumerConfig, Start};
+use leadflow_platform::consumer::{ConsumerConfig, LIVE_FIRST, Start};
 use leadflow_platform::topics::Topic;
 
 use crate::support::{Gate, Hold, Noting, World, until};
@@ -90,9 +90,8 @@ async fn kafka_is_told_what_the_database_has_committed() {
     running.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_live_event_overtakes_the_bulk_topic() {
-    let world = World::new(1).await;
+/// How many of three thousand bulk events, in batches of five hundred, come before a live one that arrives in the first.
+async fn bulk_events_before_a_live_one(world: &World) -> usize {
     let gate = Gate::at("bulk-0000", Hold::Working);
     let handler = Noting::with_gate(&gate);
     let bulk: Vec<String> = (0..3000).map(|number| format!("bulk-{number:04}")).collect();
@@ -106,9 +105,21 @@ async fn a_live_event_overtakes_the_bulk_topic() {
     gate.open();
     until("all is applied", || async { world.count_effects().await == 3001 }).await;
     let effects = world.effects().await;
-    let live = effects.iter().position(|effect| effect.event == "live").expect("applied");
-    assert!(live <= 500, "right behind the bulk batch that was in flight, not at {live}");
     running.stop().await;
+    effects.iter().position(|effect| effect.event == "live").expect("applied")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_live_event_overtakes_the_bulk_topic() {
+    let before = bulk_events_before_a_live_one(&World::new(1).await).await;
+    assert!(before <= 500, "right behind the bulk batch that was in flight, not behind {before}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn red_without_their_priority_live_events_wait_for_the_whole_import() {
+    let world = World::new(1).await;
+    world.turn_off(LIVE_FIRST);
+    assert_eq!(bulk_events_before_a_live_one(&world).await, 3000);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

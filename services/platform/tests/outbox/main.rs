@@ -1,6 +1,7 @@
 //! The outbox against a real PostgreSQL and a real broker: order, loss, repeats, who publishes.
 
 mod interleavings;
+mod long_reader;
 mod support;
 mod takeover;
 

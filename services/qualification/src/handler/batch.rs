@@ -17,6 +17,7 @@ use crate::domain::rules::Model;
 use crate::store::identifier::{IdentifierKey, Known};
 use crate::store::partition::{WEEKS_BACK, monday};
 
+use super::Guards;
 use super::incoming::Incoming;
 
 /// One identifier that the batch names, once however often it is named.
@@ -60,15 +61,17 @@ pub(super) struct Batch<'a> {
     pub(super) slots: Vec<Slot<'a>>,
     /// By place in the batch; none while in play.
     pub(super) outcomes: Vec<Option<Outcome>>,
+    pub(super) guards: Guards,
     by_key: HashMap<IdentifierKey, usize>,
 }
 
 impl<'a> Batch<'a> {
-    pub(super) fn new(arrived: &'a [Arrived<Incoming>], model: &Model, today: Day) -> Self {
+    pub(super) fn new(arrived: &'a [Arrived<Incoming>], model: &Model, today: Day, guards: Guards) -> Self {
         let mut batch = Self {
             items: Vec::with_capacity(arrived.len()),
             slots: Vec::with_capacity(arrived.len()),
             outcomes: vec![None; arrived.len()],
+            guards,
             by_key: HashMap::with_capacity(arrived.len()),
         };
         for (index, one) in arrived.iter().enumerate() {

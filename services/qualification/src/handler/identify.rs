@@ -11,12 +11,13 @@ use uuid::Uuid;
 
 use crate::domain::identity::{Node, PersonId};
 use crate::models::{Models, Rules};
-use crate::people::Person;
+use crate::people::{NEVER, Person};
 use crate::store;
 use crate::store::identifier::{IdentifierKey, Known, NewIdentifier};
 use crate::store::person::PersonRow;
 use crate::work::Work;
 
+use super::Guards;
 use super::batch::Batch;
 use super::{claims, ties};
 
@@ -36,7 +37,7 @@ pub(super) async fn identify(
         expected.entry(known.person).or_default().see_departures(known.departures);
     }
     let questions = ties::read(connection, batch, claims, &mut expected).await?;
-    lock(connection, work, &expected, models).await?;
+    lock(connection, work, &expected, models, batch.guards).await?;
     make_new(work, batch, rules);
     let mut person_of: Vec<Option<PersonId>> =
         batch.slots.iter().map(|slot| slot.known.map(|known| known.person)).collect();
@@ -115,6 +116,9 @@ async fn find_or_insert(
 
 /// Whatever happened, or was received, before somebody was erased, does not bring them back.
 fn drop_erased(batch: &mut Batch<'_>) {
+    if !batch.guards.tombstones {
+        return;
+    }
     batch.drop_items(|item, slots| {
         let at = item.event.occurred_at.min(item.event.received_at);
         let erased = |slot: &usize| {
@@ -131,25 +135,53 @@ async fn lock(
     work: &mut Work,
     expected: &BTreeMap<PersonId, Expected>,
     models: &Models,
+    guards: Guards,
 ) -> Result<(), HandlerError> {
     if expected.is_empty() {
         return Ok(());
     }
     let ids: Vec<PersonId> = expected.keys().copied().collect();
     work.people.reserve(ids.len());
-    for row in store::person::lock(connection, &ids).await? {
+    let rows = if guards.lock_order {
+        store::person::lock(connection, &ids).await?
+    } else {
+        one_by_one_in_some_order(connection, &ids, work.now).await?
+    };
+    for row in rows {
         let still_holds = expected.get(&row.id).is_some_and(|expected| expected.is_met_by(&row));
         if row.merged_into.is_some() || !still_holds {
             return Err(HandlerError::Again("identifiers moved before their person was locked"));
         }
         let rules = models.get(connection, row.model_no).await?;
         let person = Person::from_row(row, &rules).map_err(store::corrupt)?;
+        // Somebody who was named, by a machine or under somebody else's act, and has done nothing: nobody asked yet what the
+        // address says.
+        if person.state.identified && person.last_seen == NEVER {
+            work.changed.insert(person.id);
+        }
         work.people.insert(person.id, person);
     }
     if work.people.len() != ids.len() {
         return Err(HandlerError::Again("a person is gone"));
     }
     Ok(())
+}
+
+/// What the order of the ids prevents: two batches that wait for each other.
+async fn one_by_one_in_some_order(
+    connection: &mut PgConnection,
+    ids: &[PersonId],
+    now: Timestamp,
+) -> Result<Vec<PersonRow>, HandlerError> {
+    let mut order = ids.to_vec();
+    if now.subsec_microsecond() % 2 == 1 {
+        order.reverse();
+    }
+    let mut rows = Vec::with_capacity(order.len());
+    for id in order {
+        rows.extend(store::person::lock(connection, &[id]).await?);
+    }
+    Ok(rows)
 }
 
 /// A person for every identifier that was inserted, also if its event is out of play by now: no identifier may be without

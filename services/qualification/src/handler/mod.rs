@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use leadflow_platform::consumer::{Arrived, BatchResult, Handler, HandlerError, Outcome, Poison};
 use leadflow_platform::identity_key::IdentityKey;
-use leadflow_platform::pg::WriteTx;
+use leadflow_platform::pg::{Mechanism, WriteTx};
 use leadflow_platform::record::Record;
 
 use crate::domain::day::Day;
@@ -23,6 +23,18 @@ use crate::models::Models;
 use crate::work::Work;
 
 pub use incoming::Incoming;
+
+/// Events from before somebody was erased are dropped. A test turns it off to see the erased come back.
+pub const TOMBSTONES: Mechanism = Mechanism("qualification.tombstones");
+/// Persons are locked in the order of their ids. A test turns it off to see deadlocks.
+pub const LOCK_ORDER: Mechanism = Mechanism("qualification.lock_order");
+
+/// Which of them work.
+#[derive(Clone, Copy, Debug)]
+struct Guards {
+    tombstones: bool,
+    lock_order: bool,
+}
 
 /// Consumes `engagement` and `engagement-bulk`.
 #[derive(Clone, Debug)]
@@ -48,11 +60,12 @@ impl EngagementHandler {
 
     async fn apply(&self, tx: &mut WriteTx, arrived: &[Arrived<Incoming>]) -> Result<BatchResult, HandlerError> {
         let now = tx.now();
+        let guards = Guards { tombstones: tx.is_on(TOMBSTONES), lock_order: tx.is_on(LOCK_ORDER) };
         let connection = tx.connection();
         let Some(rules) = self.models.active(connection).await? else {
             return Err(HandlerError::Again("no scoring model is active: leadflow model publish FILE"));
         };
-        let mut batch = batch::Batch::new(arrived, &rules.model, Day::of(now));
+        let mut batch = batch::Batch::new(arrived, &rules.model, Day::of(now), guards);
         let mut work = Work::new(now, self.incarnation);
         let person_of = identify::identify(connection, &mut batch, &mut work, &rules, &self.models).await?;
         fold::note(connection, &mut batch).await?;

@@ -127,7 +127,7 @@ pub async fn sweep(connection: &mut PgConnection, most: i64, now: Timestamp) -> 
         "with active as (select model_no, swept_to from model where active and not swept for update), \
          page as (select p.person_id, p.model_no from active a, lateral ( \
            select person_id, model_no, merged_into from person where person_id > a.swept_to order by person_id limit $1) p), \
-         noted as (insert into recompute (person_id, reason, since) \
+         noted as (insert into recompute (person_id, reason, due_at) \
            select p.person_id, 2, $2 from page p, active a where p.model_no <> a.model_no on conflict (person_id) do nothing), \
          moved as (update model m set swept_to = coalesce((select max(person_id) from page), m.swept_to), \
              swept = not exists (select from page) \

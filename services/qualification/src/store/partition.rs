@@ -7,8 +7,8 @@ use crate::domain::day::Day;
 
 use super::tried;
 
-/// How many weeks back events are kept and counted.
-pub const WEEKS_BACK: i32 = 26;
+/// How many weeks back events are kept and counted: the longest horizon that a model may have.
+pub const WEEKS_BACK: i32 = crate::domain::rules::MOST_HORIZON_WEEKS as i32;
 /// How many weeks ahead partitions are made.
 pub const WEEKS_AHEAD: i32 = 4;
 /// Fewer than so many weeks ahead is a reason not to be ready.

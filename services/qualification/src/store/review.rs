@@ -20,7 +20,7 @@ pub async fn schedule(connection: &mut PgConnection, reviews: &[(PersonId, Optio
         "with wanted as (select * from unnest($1::bigint[], $2::int[]) u(person_id, due_on)), \
          gone as (delete from review r using wanted w where r.person_id = w.person_id and w.due_on is null) \
          insert into review (person_id, due_on) select person_id, due_on from wanted where due_on is not null \
-         on conflict (person_id) do update set due_on = excluded.due_on where review.due_on <> excluded.due_on",
+         on conflict (person_id) do update set due_on = excluded.due_on, attempts = 0 where review.due_on <> excluded.due_on",
     )
     .bind(reviews.iter().map(|(person, _)| person.0).collect::<Vec<_>>())
     .bind(reviews.iter().map(|(_, due)| due.map(|day| day.0)).collect::<Vec<_>>())
@@ -82,7 +82,7 @@ pub async fn note_recompute(
     now: Timestamp,
 ) -> Result<(), PgError> {
     sqlx::query(
-        "insert into recompute (person_id, reason, since) select person_id, $2, $3 from unnest($1::bigint[]) u(person_id) \
+        "insert into recompute (person_id, reason, due_at) select person_id, $2, $3 from unnest($1::bigint[]) u(person_id) \
          on conflict (person_id) do nothing",
     )
     .bind(persons.iter().map(|person| person.0).collect::<Vec<_>>())
@@ -94,18 +94,46 @@ pub async fn note_recompute(
     Ok(())
 }
 
-/// Who is to be folded anew, the oldest note first. No lock.
+/// Who is to be folded anew, the oldest note first; without those that were put off. No lock.
 ///
 /// # Errors
 /// [`PgError`].
 pub async fn pending_recompute(connection: &mut PgConnection, most: i64) -> Result<Vec<(PersonId, Reason)>, PgError> {
-    let rows: Vec<(i64, i16)> =
-        sqlx::query_as("select person_id, reason from recompute order by since, person_id limit $1")
-            .bind(most)
-            .fetch_all(connection)
-            .await
-            .map_err(tried("find what is to be recomputed"))?;
+    let rows: Vec<(i64, i16)> = sqlx::query_as(
+        "select person_id, reason from recompute where due_at <= clock() order by due_at, person_id limit $1",
+    )
+    .bind(most)
+    .fetch_all(connection)
+    .await
+    .map_err(tried("find what is to be recomputed"))?;
     Ok(rows.into_iter().map(|(person, reason)| (PersonId(person), Reason::from_number(reason))).collect())
+}
+
+/// What is put off when it fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chore {
+    /// Looking at what decay alone changed: again tomorrow.
+    Review,
+    /// Folding the timeline anew: again in a minute.
+    Recompute,
+}
+
+/// Puts a chore off and gives how often it has failed; none if it is not there any more.
+///
+/// # Errors
+/// [`PgError`].
+pub async fn put_off(connection: &mut PgConnection, chore: Chore, person: PersonId) -> Result<Option<i16>, PgError> {
+    let statement = match chore {
+        Chore::Review => {
+            "update review set attempts = attempts + 1, due_on = (clock() at time zone 'UTC')::date - date '1970-01-01' + 1 \
+             where person_id = $1 returning attempts"
+        }
+        Chore::Recompute => {
+            "update recompute set attempts = attempts + 1, due_at = clock() + interval '1 minute' \
+             where person_id = $1 returning attempts"
+        }
+    };
+    sqlx::query_scalar(statement).bind(person.0).fetch_optional(connection).await.map_err(tried("put a chore off"))
 }
 
 /// Deletes notes: it is done.
@@ -134,7 +162,7 @@ pub async fn hand_over(
         "with moves as (select * from unnest($1::bigint[], $2::bigint[]) u(from_id, into_id)), \
          gone as (delete from review r using moves m where r.person_id = m.from_id), \
          noted as (delete from recompute r using moves m where r.person_id = m.from_id returning m.into_id, r.reason) \
-         insert into recompute (person_id, reason, since) select distinct on (into_id) into_id, reason, $3::timestamptz \
+         insert into recompute (person_id, reason, due_at) select distinct on (into_id) into_id, reason, $3::timestamptz \
          from noted order by into_id, reason on conflict (person_id) do nothing",
     )
     .bind(moves.iter().map(|(from, _)| from.0).collect::<Vec<_>>())

@@ -1,6 +1,7 @@
 //! What qualification does without being asked: partitions ahead of time, timelines folded anew, reviews of what decay
 //! alone changes, the sweep after a new model. Each is a loop under a platform timer; what is due is a plain query.
 
+mod failed;
 mod partition;
 mod recompute;
 mod review;

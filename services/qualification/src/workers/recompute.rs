@@ -9,9 +9,10 @@ use leadflow_platform::run::Tasks;
 use leadflow_platform::timers::{Next, poll_loop};
 
 use super::Workers;
+use super::failed::is_lasting;
 use crate::domain::identity::PersonId;
 use crate::recompute::run;
-use crate::store::review::{Reason, pending_recompute};
+use crate::store::review::{Chore, Reason, pending_recompute};
 
 const EVERY: Duration = Duration::from_secs(5);
 /// Persons in one step.
@@ -28,16 +29,21 @@ pub(super) fn start(workers: &Workers, tasks: &Tasks, health: &Health) {
 }
 
 impl Workers {
-    async fn recompute_page(&self) -> anyhow::Result<Next> {
+    /// Folds a page of what was noted.
+    ///
+    /// # Errors
+    /// If the database says so.
+    pub async fn recompute_page(&self) -> anyhow::Result<Next> {
         let mut connection = self.database.pool().acquire().await?;
         let pending = pending_recompute(&mut connection, PAGE).await?;
         drop(connection);
         let mut failed = None;
         for (person, reason) in &pending {
             // One who cannot be folded must not keep the others waiting: the rest of the page goes on.
-            if let Err(error) = self.recompute_one(*person, *reason).await {
-                tracing::error!(person.row = person.0, "a person could not be folded anew: {error}");
-                failed = Some(error);
+            match self.recompute_one(*person, *reason).await {
+                Ok(()) => {}
+                Err(error) if is_lasting(&error) => self.put_off(Chore::Recompute, *person, &error).await?,
+                Err(error) => failed = Some(error),
             }
         }
         self.publisher.wake();

@@ -14,11 +14,13 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::Workers;
+use super::failed::is_lasting;
 use crate::domain::day::Day;
 use crate::domain::decide::Trigger;
 use crate::domain::identity::PersonId;
 use crate::people::Person;
 use crate::store;
+use crate::store::review::Chore;
 use crate::work::{Asked, Cause, Diligence, Work};
 
 const EVERY: Duration = Duration::from_secs(30);
@@ -39,18 +41,39 @@ impl Workers {
     /// # Errors
     /// If the database says so.
     pub async fn review_page(&self) -> anyhow::Result<Next> {
-        let mut tx = self.database.write_tx("review").await?;
-        let today = Day::of(tx.now());
-        let due = store::review::due(tx.connection(), today, PAGE).await?;
+        let mut connection = self.database.pool().acquire().await?;
+        let today = Day::of(self.database.now().await?);
+        let due = store::review::due(&mut connection, today, PAGE).await?;
+        drop(connection);
         if due.is_empty() {
             return Ok(Next::Rest);
         }
-        let told = self.review(&mut tx, &due, today).await?;
+        match self.review_together(&due, today).await {
+            Err(error) if is_lasting(&error) => self.review_one_by_one(&due, today).await?,
+            done => done?,
+        }
+        Ok(Next::AtOnce)
+    }
+
+    /// Finds who makes the page fail.
+    async fn review_one_by_one(&self, due: &[PersonId], today: Day) -> Result<(), HandlerError> {
+        for person in due {
+            match self.review_together(&[*person], today).await {
+                Err(error) if is_lasting(&error) => self.put_off(Chore::Review, *person, &error).await?,
+                done => done?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn review_together(&self, due: &[PersonId], today: Day) -> Result<(), HandlerError> {
+        let mut tx = self.database.write_tx("review").await?;
+        let told = self.review(&mut tx, due, today).await?;
         tx.commit().await?;
         if told {
             self.publisher.wake();
         }
-        Ok(Next::AtOnce)
+        Ok(())
     }
 
     async fn review(&self, tx: &mut WriteTx, due: &[PersonId], today: Day) -> Result<bool, HandlerError> {

@@ -6,6 +6,7 @@ use leadflow_platform::testing::clock;
 use leadflow_proto::qualification::v1::lead_event::Fact;
 use leadflow_qualification::domain::identity::PersonId;
 use leadflow_qualification::erase::{Erased, Eraser, erase};
+use leadflow_qualification::handler::TOMBSTONES;
 use leadflow_qualification::replay::{Replay, replay};
 use leadflow_qualification::store;
 
@@ -77,6 +78,19 @@ async fn nobody_comes_back_by_a_replay_and_the_new_is_new() {
     assert_ne!(new.person_id, erased.person_uid.to_string());
     assert_eq!(new.contact.as_ref().expect("a contact").given_name, "");
     assert_eq!(new.reasons.iter().map(|line| line.event_count).sum::<i32>(), 1);
+}
+
+#[tokio::test]
+async fn red_without_tombstones_a_replay_brings_the_erased_back() {
+    let bed = Bed::new().await;
+    bed.database().switches().turn_off(TOMBSTONES);
+    let make = Events { now: bed.now().await };
+    let all = [make.page("p1", "b-1", "/pricing", 30), make.demo("d1", "b-1", "kim@acme.example", 20)];
+    bed.apply(&all).await;
+    erase_person(&bed, "kim@acme.example").await;
+    assert_eq!(bed.count("select count(*) from timeline").await, 0);
+    assert_eq!(bed.apply(&all).await, [Outcome::Applied, Outcome::Applied]);
+    assert_eq!(bed.count("select count(*) from timeline").await, 2);
 }
 
 #[tokio::test]

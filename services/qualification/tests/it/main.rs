@@ -9,3 +9,4 @@ mod orders;
 mod people;
 mod races;
 mod walking;
+mod workers;

@@ -244,7 +244,7 @@ async fn every_order_and_the_slow_path_make_the_same_persons() {
         apply_split(&bed, &facts, seed).await;
         assert_same(&expected, &picture(&bed).await, &format!("split {seed}"));
     }
-    let all = "insert into recompute select person_id, 3, clock() from person where merged_into is null";
+    let all = "insert into recompute (person_id, reason, due_at) select person_id, 3, clock() from person where merged_into is null";
     sqlx::query(all).execute(first.database().pool()).await.expect("noted");
     first.drain().await;
     assert_same(&expected, &picture(&first).await, "slow path");

@@ -17,7 +17,8 @@ use super::points::{Points, in_points};
 use super::reduce::NamedFields;
 use super::source::{FieldName, GradeThreshold, ListEntry, MqlSource, ThresholdsSource};
 
-const WEEKS_UNLESS_TOLD: u16 = 26;
+/// As long as the timeline keeps events (`store::partition`): folded anew, an older act would be missing.
+pub const MOST_HORIZON_WEEKS: u16 = 26;
 const TOTAL_CAP_UNLESS_TOLD: Points = Points(1_000_000);
 
 /// Most milli-points of all caps together: no line of an explanation can then exceed 32 bits.
@@ -33,7 +34,7 @@ pub(super) struct Builder<'a> {
 /// Builds the model and says everything that is wrong with its meaning.
 pub(super) fn build(sections: &Sections<'_>, findings: &mut Findings) -> Model {
     let mut builder = Builder { findings, scope: Scope::new(lists(sections)), named: NamedFields::default() };
-    let horizon_days = sections.get("horizon_weeks").unwrap_or(WEEKS_UNLESS_TOLD).clamp(1, 104) * 7;
+    let horizon_days = sections.get("horizon_weeks").unwrap_or(MOST_HORIZON_WEEKS).clamp(1, MOST_HORIZON_WEEKS) * 7;
     let total_cap = sections.get("total_cap").unwrap_or(TOTAL_CAP_UNLESS_TOLD).0;
     builder.unique_ids(sections);
     let groups = groups(sections);

@@ -46,6 +46,10 @@ impl Builder<'_> {
     }
 
     fn disqualify_rule(&mut self, source: &DisqualifySource, path: &str) -> Option<DisqualifyRule> {
+        if source.except.is_some() && source.reason != DisqualificationReason::DisposableAddress {
+            let remedy = "leave it out, or take the entries out of the list";
+            self.findings.fault(format!("{path}.except"), "only `disposable_address` has exceptions", remedy);
+        }
         let (by, way) = match (&source.list, &source.person, &source.event) {
             (Some(name), None, None) => {
                 let list = self.scope.list(name, &format!("{path}.list"), self.findings)?;
@@ -57,7 +61,9 @@ impl Builder<'_> {
             }
             (None, None, Some(when)) => ("event".to_owned(), DisqualifyWay::Event(self.event_match(when, path))),
             (None, None, None) if source.reason == DisqualificationReason::DisposableAddress => {
-                ("known throw-away domain".to_owned(), DisqualifyWay::Disposable)
+                let except = source.except.as_ref();
+                let except = except.and_then(|name| self.scope.list(name, &format!("{path}.except"), self.findings));
+                ("known throw-away domain".to_owned(), DisqualifyWay::Disposable { except })
             }
             _ => {
                 let remedy = "give exactly one of `list`, `person` (with conditions) and `event`";

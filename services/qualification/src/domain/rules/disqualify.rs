@@ -32,8 +32,8 @@ pub(super) struct DisqualifyRule {
 pub(super) enum DisqualifyWay {
     /// An address, or a domain of an address or of the account, is in the list.
     List(List),
-    /// Every address is of a throw-away provider.
-    Disposable,
+    /// The main address is of a throw-away provider that is not in the list.
+    Disposable { except: Option<List> },
     /// By fields of the person.
     Person(Conditions<PersonField>),
     /// By an event.
@@ -65,9 +65,10 @@ impl Model {
     pub fn disqualified_by_person(&self, person: &PersonFacts<'_>) -> Option<Disqualification<'_>> {
         self.first_disqualifying(|way| match way {
             DisqualifyWay::List(list) => in_list(list, person),
-            DisqualifyWay::Disposable => {
-                person.main_email().is_some_and(|email| address_kind(email) == AddressKind::Disposable)
-            }
+            DisqualifyWay::Disposable { except } => person.main_email().is_some_and(|email| {
+                let is_excepted = || except.as_ref().is_some_and(|list| is_below(list, domain_of(email)));
+                address_kind(email) == AddressKind::Disposable && !is_excepted()
+            }),
             DisqualifyWay::Person(conditions) => conditions.met_by(|field| field.read(person)),
             DisqualifyWay::Event(_) => false,
         })
@@ -78,7 +79,7 @@ impl Model {
     pub fn disqualified_by_event(&self, event: &EngagementEvent) -> Option<Disqualification<'_>> {
         self.first_disqualifying(|way| match way {
             DisqualifyWay::Event(events) => events.met_by(event),
-            DisqualifyWay::List(_) | DisqualifyWay::Disposable | DisqualifyWay::Person(_) => false,
+            DisqualifyWay::List(_) | DisqualifyWay::Disposable { .. } | DisqualifyWay::Person(_) => false,
         })
     }
 

@@ -26,6 +26,7 @@ mod source;
 mod source_when;
 mod structure;
 
+pub use build::MOST_HORIZON_WEEKS;
 pub use check::check;
 pub use compile::{MOST_BYTES, compile};
 pub use disqualify::{Disqualification, DisqualificationReason};

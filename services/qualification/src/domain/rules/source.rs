@@ -27,8 +27,8 @@ pub(super) struct ModelFile {
     /// For people.
     #[schemars(length(max = 2000))]
     pub(super) description: Option<String>,
-    /// How many weeks an act counts at all (26 unless told). Not more than the timeline keeps.
-    #[schemars(range(min = 1, max = 104))]
+    /// How many weeks an act counts at all: 26 unless told, and at most, because the timeline keeps no more.
+    #[schemars(range(min = 1, max = 26))]
     pub(super) horizon_weeks: Option<i32>,
     /// When a lead is ready for sales, and when it has cooled.
     pub(super) thresholds: ThresholdsSource,
@@ -239,6 +239,8 @@ pub(super) struct DisqualifySource {
     pub(super) person: Option<PersonWhen>,
     /// People with such an event (events of machines too).
     pub(super) event: Option<EventWhen>,
+    /// Of `disposable_address` only: domains in this list are none, whatever the compiled-in list says; subdomains too.
+    pub(super) except: Option<String>,
 }
 
 /// Why somebody is out.

@@ -19,7 +19,7 @@ pub(super) const FAULTS: [(Wrong, &str); 40] = [
     (Rule("pionts: 5"), "fault: rules[0].pionts: unknown key `pionts`; did you mean `points`?"),
     (File("total_cap: lots"), "fault: total_cap: a text where a number is wanted; write a number"),
     (File("total_cap: 0"), "fault: total_cap: 0 is out of range; use more than 0"),
-    (File("horizon_weeks: 105"), "fault: horizon_weeks: 105 is out of range; use at most 104"),
+    (File("horizon_weeks: 27"), "fault: horizon_weeks: 27 is out of range; use at most 26"),
     (File("horizon_weeks: 2.5"), "fault: horizon_weeks: a number where a whole number is wanted; write a whole number"),
     (File("groups: {}"), "fault: groups: a mapping where a list is wanted; write a list"),
     (

@@ -100,6 +100,19 @@ fn the_sample_model_knows_who_is_out() {
 }
 
 #[test]
+fn a_provider_that_the_compiled_in_list_is_wrong_about_can_be_excepted() {
+    let model = model(
+        "name: test\nthresholds: { mql: 50 }\nlists: { real_providers: [mailinator.com] }\nrules:\n  - { id: chat, text: \
+         Chat, when: { kind: chat }, points: 5 }\ndisqualify:\n  - { reason: disposable_address, except: real_providers }\n",
+    );
+    let nothing = BTreeMap::new();
+    let out = |emails: &[&str]| model.disqualified_by_person(&person(emails, &nothing, &nothing)).map(|out| out.reason);
+    assert_eq!(out(&["x@mailinator.com"]), None);
+    assert_eq!(out(&["x@eu.mailinator.com"]), None);
+    assert_eq!(out(&["x@guerrillamail.com"]), Some(DisqualificationReason::DisposableAddress));
+}
+
+#[test]
 fn a_list_may_name_addresses_and_machines_events_may_put_somebody_out() {
     let model = model(
         "
