@@ -21,7 +21,7 @@ pub struct GivenUp<'a> {
     pub source: &'static str,
     /// Name of the timer: "recompute".
     pub timer: &'static str,
-    /// What it was to act on: a lead, a person.
+    /// Id of the aggregate that it was to act on.
     pub root: Uuid,
     /// A number of the root that moves when it is acted on, so that the next time has a letter of its own.
     pub version: i32,
