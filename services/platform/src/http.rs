@@ -10,6 +10,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::response::{IntoResponse as _, Response};
+use tower::ServiceBuilder;
 use tower_http::limit::RequestBodyLimitLayer;
 
 use crate::error::ApiError;
@@ -50,10 +51,13 @@ impl RequestLimits {
 
 /// Limits the body and the time of a group of routes.
 pub fn limited<S: Clone + Send + Sync + 'static>(router: Router<S>, limits: RequestLimits) -> Router<S> {
-    router
-        .layer(DefaultBodyLimit::disable())
-        .layer(RequestBodyLimitLayer::new(limits.body_bytes))
-        .layer(middleware::from_fn_with_state(limits.timeout, time::limit))
+    // As one layer: each `Router::layer` boxes the service and the future of every request once more.
+    router.layer(
+        ServiceBuilder::new()
+            .layer(middleware::from_fn_with_state(limits.timeout, time::limit))
+            .layer(RequestBodyLimitLayer::new(limits.body_bytes))
+            .layer(DefaultBodyLimit::disable()),
+    )
 }
 
 /// The layers around everything on a port. Call it once, on the router of all routes, gRPC's among them.

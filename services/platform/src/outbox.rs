@@ -18,7 +18,7 @@ pub use append::{MAX_ROW_BYTES, append};
 pub use publisher::Publisher;
 pub use wake::PublisherHandle;
 
-pub(crate) use headers::StoredHeaders;
+pub(crate) use headers::headers_of;
 
 use crate::pg::Mechanism;
 use crate::record::{CloudEvent, TraceParent};

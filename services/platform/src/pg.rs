@@ -29,10 +29,10 @@ const MAX_LIFETIME: Duration = Duration::from_secs(30 * 60);
 /// Settings of every session of a role. They are part of the fence: a process that is frozen inside a transaction holds
 /// its row locks until the server ends the session.
 ///
-/// The last four are about plans. A role looks rows up by their keys and by nothing else, and its prepared statements keep
+/// The last five are about plans. A role looks rows up by their keys and by nothing else, and its prepared statements keep
 /// the plan of their first executions for the life of the connection: one that was made while a table was small or had
 /// never been analysed must not be a scan for ever.
-const SESSION_SETTINGS: [(&str, &str); 9] = [
+const SESSION_SETTINGS: [(&str, &str); 10] = [
     ("default_transaction_isolation", "read committed"),
     ("idle_in_transaction_session_timeout", "5s"),
     ("lock_timeout", "5s"),
@@ -42,6 +42,8 @@ const SESSION_SETTINGS: [(&str, &str); 9] = [
     ("enable_hashjoin", "off"),
     ("enable_mergejoin", "off"),
     ("jit", "off"),
+    // A look at sixty rows waited six milliseconds for helpers that had nothing to do.
+    ("max_parallel_workers_per_gather", "0"),
 ];
 
 /// Section `database` of a stateful role.

@@ -7,21 +7,23 @@
 
 mod delivery;
 mod pace;
+mod polled;
 mod settings;
 mod warm;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
+use rdkafka::producer::{BaseRecord, Producer as _};
 
 use crate::kafka::KafkaConfig;
-use crate::outbox::StoredHeaders;
+use crate::outbox::headers_of;
 use crate::record::{CloudEvent, TraceParent};
 use crate::topics::Topic;
 
 use delivery::{Batch, Deliveries, Delivery};
 pub(crate) use pace::Pace;
+pub(crate) use polled::PolledProducer;
 use settings::ingest_settings;
 pub(crate) use settings::outbox_settings;
 pub(crate) use warm::warm_up;
@@ -75,8 +77,8 @@ pub struct Producer {
 /// once, for quiet times, and one that waits a moment, for busy ones. Records of one key that are sent one after the other,
 /// each after the acknowledgement of the one before, keep their order; what is sent at the same time has none.
 struct Shared {
-    at_once: ThreadedProducer<Deliveries>,
-    gathering: ThreadedProducer<Deliveries>,
+    at_once: PolledProducer<Deliveries>,
+    gathering: PolledProducer<Deliveries>,
     pace: Mutex<Pace>,
     made: Instant,
     names: [String; Topic::ALL.len()],
@@ -111,7 +113,7 @@ impl Producer {
     /// [`ProducerError::Settings`].
     pub fn connect(kafka: &KafkaConfig) -> Result<Self, ProducerError> {
         let make =
-            |linger| ingest_settings(kafka, linger).create_with_context(Deliveries).map_err(ProducerError::Settings);
+            |linger| PolledProducer::new(&ingest_settings(kafka, linger), Deliveries).map_err(ProducerError::Settings);
         let shared = Shared {
             at_once: make(Duration::ZERO)?,
             gathering: make(GATHER)?,
@@ -198,7 +200,7 @@ impl Producer {
 
     fn hand_over(
         &self,
-        producer: &ThreadedProducer<Deliveries>,
+        producer: &PolledProducer<Deliveries>,
         (topic, key, event, trace, payload): (Topic, &[u8], &CloudEvent, Option<&TraceParent>, &[u8]),
         delivery: Box<Delivery>,
     ) {
@@ -206,8 +208,9 @@ impl Producer {
             delivery.settle(Err(SendError::TooLarge));
             return;
         }
-        let headers = StoredHeaders::new(event, trace).for_record(key);
-        let mut record = BaseRecord::with_opaque_to(self.name(topic), delivery).payload(payload).headers(headers);
+        let mut record = BaseRecord::with_opaque_to(self.name(topic), delivery)
+            .payload(payload)
+            .headers(headers_of(event, trace, key));
         if !key.is_empty() {
             record = record.key(key);
         }
@@ -218,11 +221,11 @@ impl Producer {
 }
 
 impl Shared {
-    fn both(&self) -> [&ThreadedProducer<Deliveries>; 2] {
+    fn both(&self) -> [&PolledProducer<Deliveries>; 2] {
         [&self.at_once, &self.gathering]
     }
 
-    fn pick(&self, records: usize) -> &ThreadedProducer<Deliveries> {
+    fn pick(&self, records: usize) -> &PolledProducer<Deliveries> {
         let now = self.made.elapsed();
         let busy = self.pace.lock().unwrap_or_else(PoisonError::into_inner).note(now, records as u64);
         if busy { &self.gathering } else { &self.at_once }

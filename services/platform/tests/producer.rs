@@ -58,7 +58,7 @@ async fn an_acknowledged_record_stands_on_the_topic_with_its_headers() {
     let records = kafka.records(Topic::Engagement).await;
     assert_eq!(records.len(), 1);
     assert_eq!((records[0].key.as_slice(), records[0].value.as_slice()), (&b"key"[..], &b"payload"[..]));
-    let names: Vec<&str> = records[0].headers.iter().map(|(name, _)| name.as_str()).collect();
+    let names: Vec<&str> = records[0].headers.iter().map(|(name, _)| name).collect();
     let expected = [
         "content-type",
         "ce_specversion",

@@ -35,6 +35,8 @@ const COUNT_STATEMENTS: [&str; 2] = ["shared_preload_libraries = 'pg_stat_statem
 pub(crate) struct Deployment {
     /// The processes and their addresses.
     pub(crate) stand: Stand,
+    /// Processes beside it whose time is counted.
+    pub(crate) beside: Vec<Counted>,
     database: PgConnection,
 }
 
@@ -49,7 +51,7 @@ impl Deployment {
         let plan = Plan { binary, folder, base_port: 18_600, processes };
         let mut stand = Stand::build(plan).await?;
         match set_up(&mut stand, settings.statements).await {
-            Ok(database) => Ok(Self { stand, database }),
+            Ok(database) => Ok(Self { stand, beside: Vec::new(), database }),
             Err(error) => {
                 stand.tear_down().await;
                 Err(error)
@@ -104,6 +106,7 @@ impl Deployment {
         counted.push(Counted { name: "postgresql", pid: self.service_pid("postgres")?, with_children: true });
         counted.push(Counted { name: "broker", pid: self.service_pid("kafka")?, with_children: false });
         counted.push(Counted { name: "generator", pid: own, with_children: false });
+        counted.extend(self.beside.iter().cloned());
         Usage::read(&counted)
     }
 

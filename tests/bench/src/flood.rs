@@ -13,7 +13,6 @@ use crate::Settings;
 use crate::deployment::Deployment;
 use crate::http::{Answer, Shared};
 use crate::report::number;
-use crate::traffic;
 
 const CONNECTIONS: usize = 256;
 
@@ -23,7 +22,7 @@ pub(crate) struct Flooded {
     pub(crate) count: u64,
     /// Of them a second.
     pub(crate) per_second: f64,
-    /// CPU time of the ingest process, in microseconds.
+    /// CPU time of the server process, in microseconds.
     pub(crate) server_micros: f64,
     later: u64,
     shares: String,
@@ -44,6 +43,14 @@ struct Counters {
     stop: AtomicBool,
 }
 
+/// Who is flooded.
+pub(crate) struct Server {
+    /// As its process is counted.
+    pub(crate) name: &'static str,
+    /// Host and port.
+    pub(crate) authority: String,
+}
+
 /// Sends these requests, over and over, for some seconds.
 ///
 /// # Errors
@@ -51,10 +58,11 @@ struct Counters {
 pub(crate) async fn flood(
     deployment: &Deployment,
     settings: &Settings,
+    server: &Server,
     requests: Vec<Vec<u8>>,
 ) -> anyhow::Result<Flooded> {
     let counters = Arc::new(Counters::default());
-    let (authority, shared) = (traffic::authority(&deployment.stand), Arc::clone(&counters));
+    let (authority, shared) = (server.authority.clone(), Arc::clone(&counters));
     let senders = std::thread::Builder::new()
         .name("senders".to_owned())
         .spawn(move || all_connections(&authority, &requests, &shared))?;
@@ -71,7 +79,7 @@ pub(crate) async fn flood(
     Ok(Flooded {
         count,
         per_second: count as f64 / spent.wall.as_secs_f64(),
-        server_micros: spent.of("ingest").as_secs_f64() * 1e6,
+        server_micros: spent.of(server.name).as_secs_f64() * 1e6,
         later,
         shares: spent.shares(),
     })

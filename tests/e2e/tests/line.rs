@@ -91,8 +91,8 @@ async fn a_raised_hand_at_the_door_is_an_offer_with_reasons_and_comes_back_as_th
     for topic in [Topic::Engagement, Topic::Lead, Topic::Assignment] {
         let records = line.kafka.records(topic).await;
         let traced = records.iter().filter(|record| {
-            let header = record.headers.iter().find(|(name, _)| name == "traceparent");
-            header.is_some_and(|(_, value)| value.windows(TRACE.len()).any(|part| part == TRACE.as_bytes()))
+            let header = record.headers.get("traceparent");
+            header.is_some_and(|value| value.windows(TRACE.len()).any(|part| part == TRACE.as_bytes()))
         });
         assert!(traced.count() > 0, "the trace is not on {topic:?}");
     }

@@ -19,9 +19,7 @@ async fn becomes(door: &Door, kind: EngagementKind) -> bool {
             "leadflow.engagement.{}.v1",
             kind.as_str_name().trim_start_matches("ENGAGEMENT_KIND_").to_lowercase()
         );
-        let seen = |record: &leadflow_platform::record::Record| {
-            record.headers.iter().any(|(key, value)| key == "ce_type" && value == ours.as_bytes())
-        };
+        let seen = |record: &leadflow_platform::record::Record| record.headers.get("ce_type") == Some(ours.as_bytes());
         if records.iter().any(seen) {
             return true;
         }

@@ -136,8 +136,8 @@ async fn the_record_has_a_keyed_key_and_cloud_event_headers() {
     let kafka = door.kafka.as_ref().unwrap();
     let records = kafka.records_until(Topic::Engagement, |records| records.len() == 2).await;
     let header = |name: &str| {
-        let found = records[0].headers.iter().find(|(key, _)| key == name).unwrap_or_else(|| panic!("{name}"));
-        String::from_utf8(found.1.clone()).unwrap()
+        let found = records[0].headers.get(name).unwrap_or_else(|| panic!("{name}"));
+        String::from_utf8(found.to_vec()).unwrap()
     };
     assert_eq!(header("ce_type"), "leadflow.engagement.custom.v1");
     assert_eq!(header("content-type"), "application/protobuf");

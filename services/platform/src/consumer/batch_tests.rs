@@ -51,7 +51,7 @@ fn batch(shape: &Shape) -> Batch {
                 position: Position { topic: "t".into(), partition, offset },
                 key: Vec::new(),
                 value: vec![u8::from(*poison)],
-                headers: Vec::new(),
+                headers: Default::default(),
                 appended_at: Timestamp::default(),
             });
             next = offset + 1;

@@ -71,6 +71,6 @@ fn headers<M: FromIterator<(String, V)>, V: From<Vec<u8>>>(record: &Record) -> M
             left = left.saturating_sub(name.len() + value.len());
             fits
         })
-        .map(|(name, value)| (name.clone(), value.clone().into()))
+        .map(|(name, value)| (name.to_owned(), value.to_vec().into()))
         .collect()
 }

@@ -20,8 +20,7 @@ pub(crate) fn open(route: &Route, records: &[Record]) -> (Spans, Vec<Option<Trac
     let mut messages = Vec::new();
     let mut senders = Vec::new();
     for (record, trace) in records.iter().zip(&mut traces) {
-        let headers = record.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice()));
-        let Some(sender) = extract_record(headers) else { continue };
+        let Some(sender) = extract_record(record.headers.iter()) else { continue };
         let span = span_with_parent(&name(route), Kind::Consumer, &sender);
         // Without a collector there is no span, and the sender's context goes on as it came.
         *trace = trace_parent_of(&span).or_else(|| Some(sender.clone()));

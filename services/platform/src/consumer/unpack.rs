@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 
 use super::route::Death;
-use crate::record::{Position, Record};
+use crate::record::{Position, Record, RecordHeaders};
 
 /// The record, and a death if its headers cannot be read.
 pub(crate) fn unpack(topic: &Arc<str>, message: &BorrowedMessage<'_>) -> (Record, Option<Death>) {
@@ -17,7 +17,7 @@ pub(crate) fn unpack(topic: &Arc<str>, message: &BorrowedMessage<'_>) -> (Record
         Ok(headers) => (headers, None),
         Err(_) => {
             let detail = "a header name is not UTF-8".to_owned();
-            (Vec::new(), Some(Death { reason: "decode", detail }))
+            (RecordHeaders::default(), Some(Death { reason: "decode", detail }))
         }
     };
     let milliseconds = message.timestamp().to_millis().unwrap_or_default();
@@ -31,9 +31,10 @@ pub(crate) fn unpack(topic: &Arc<str>, message: &BorrowedMessage<'_>) -> (Record
     (record, death)
 }
 
-fn headers(message: &BorrowedMessage<'_>) -> Vec<(String, Vec<u8>)> {
-    let Some(headers) = message.headers() else { return Vec::new() };
-    let mut copied = Vec::with_capacity(headers.count());
-    copied.extend(headers.iter().map(|header| (header.key.to_owned(), header.value.unwrap_or_default().to_vec())));
+fn headers(message: &BorrowedMessage<'_>) -> RecordHeaders {
+    let Some(headers) = message.headers() else { return RecordHeaders::default() };
+    // Names and values of CloudEvents, as a guess.
+    let mut copied = RecordHeaders::with_capacity(headers.count(), headers.count() * 40);
+    headers.iter().for_each(|header| copied.push(header.key, header.value.unwrap_or_default()));
     copied
 }

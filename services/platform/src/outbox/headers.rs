@@ -42,19 +42,56 @@ impl StoredHeaders {
 
     /// As they stand on the record. `key` becomes `ce_partitionkey` if it is text.
     pub(crate) fn for_record(&self, key: &[u8]) -> OwnedHeaders {
-        let time = jiff::Timestamp::from_microsecond(self.time_us).unwrap_or_default().to_string();
-        let partition_key = std::str::from_utf8(key).unwrap_or_default();
+        let fields = Fields {
+            id: &self.id,
+            source: &self.source,
+            kind: &self.kind,
+            subject: &self.subject,
+            dataschema: &self.dataschema,
+            trace: &self.trace,
+        };
+        fields.for_record(jiff::Timestamp::from_microsecond(self.time_us).unwrap_or_default(), key)
+    }
+}
+
+/// The headers of a record that never was a row.
+pub(crate) fn headers_of(event: &CloudEvent, trace: Option<&TraceParent>, key: &[u8]) -> OwnedHeaders {
+    let fields = Fields {
+        id: &event.id,
+        source: event.source,
+        kind: &event.kind,
+        subject: &event.subject,
+        dataschema: event.dataschema,
+        trace: trace.map_or("", |trace| &trace.0),
+    };
+    // A row keeps microseconds: both ways have the same precision.
+    let time = jiff::Timestamp::from_microsecond(event.time.as_microsecond()).unwrap_or(event.time);
+    fields.for_record(time, key)
+}
+
+struct Fields<'a> {
+    id: &'a str,
+    source: &'a str,
+    kind: &'a str,
+    subject: &'a str,
+    dataschema: &'a str,
+    trace: &'a str,
+}
+
+impl Fields<'_> {
+    fn for_record(&self, time: jiff::Timestamp, key: &[u8]) -> OwnedHeaders {
+        let time = time.to_string();
         let fields = [
             ("content-type", "application/protobuf"),
             ("ce_specversion", "1.0"),
-            ("ce_id", self.id.as_str()),
-            ("ce_source", self.source.as_str()),
-            ("ce_type", self.kind.as_str()),
+            ("ce_id", self.id),
+            ("ce_source", self.source),
+            ("ce_type", self.kind),
             ("ce_time", time.as_str()),
-            ("ce_subject", self.subject.as_str()),
-            ("ce_dataschema", self.dataschema.as_str()),
-            ("ce_partitionkey", partition_key),
-            ("traceparent", self.trace.as_str()),
+            ("ce_subject", self.subject),
+            ("ce_dataschema", self.dataschema),
+            ("ce_partitionkey", std::str::from_utf8(key).unwrap_or_default()),
+            ("traceparent", self.trace),
         ];
         // Optional CloudEvents attributes must not be empty strings: what is empty is absent.
         fields
@@ -106,7 +143,9 @@ mod tests {
             ("ce_partitionkey", "5f0c"),
             ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
         ];
-        assert_eq!(text(&headers), expected.map(|(key, value)| (key.to_owned(), value.to_owned())));
+        let expected = expected.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        assert_eq!(text(&headers), expected);
+        assert_eq!(text(&headers_of(&event(), Some(&trace), b"5f0c")), expected, "without a row the same");
     }
 
     #[test]

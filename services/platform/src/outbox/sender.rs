@@ -11,13 +11,13 @@ use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 use rdkafka::message::DeliveryResult;
-use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, PurgeConfig, ThreadedProducer};
+use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext};
 use tokio::sync::mpsc;
 
 use super::headers::StoredHeaders;
 use super::store::StoredRow;
 use crate::kafka::{KafkaConfig, log_client_error, log_client_line};
-use crate::producer::{outbox_settings, warm_up};
+use crate::producer::{PolledProducer, outbox_settings, warm_up};
 use crate::topics::Topic;
 
 /// What became of one row.
@@ -59,10 +59,10 @@ impl ProducerContext for Reporter {
     }
 }
 
-/// Two producers and the reports of exactly these.
+/// Two producers and the reports of exactly these. Dropped, what is still under way is sent again by the successor.
 pub(super) struct Sender {
-    at_once: Closing,
-    gathering: Closing,
+    at_once: PolledProducer<Reporter>,
+    gathering: PolledProducer<Reporter>,
     gathers: bool,
     reports: mpsc::UnboundedReceiver<Report>,
     topics: [String; Topic::ALL.len()],
@@ -84,18 +84,10 @@ impl Sender {
         let (sender, reports) = mpsc::unbounded_channel();
         let reporter = Reporter(sender);
         let topics = Topic::ALL.map(|topic| kafka.topic_name(topic));
-        let make = |linger| -> Result<ThreadedProducer<Reporter>, KafkaError> {
-            outbox_settings(kafka, linger).create_with_context(reporter.clone())
-        };
+        let make = |linger| PolledProducer::new(&outbox_settings(kafka, linger), reporter.clone());
         let (at_once, gathering) = (make(Duration::ZERO)?, make(GATHER)?);
         warm_up_beside([at_once.clone(), gathering.clone()], topics.to_vec());
-        Ok(Self {
-            at_once: Closing(Some(at_once)),
-            gathering: Closing(Some(gathering)),
-            gathers: false,
-            reports,
-            topics,
-        })
+        Ok(Self { at_once, gathering, gathers: false, reports, topics })
     }
 
     /// Whether rows wait for company at the moment.
@@ -124,7 +116,7 @@ impl Sender {
             record = record.key(&row.key);
         }
         let producer = if self.gathers { &self.gathering } else { &self.at_once };
-        producer.get().send(record).map_err(|(source, _)| SendFailure::Producer { id, source })?;
+        producer.send(record).map_err(|(source, _)| SendFailure::Producer { id, source })?;
         Ok(headers.time_us)
     }
 
@@ -142,7 +134,7 @@ impl Sender {
 }
 
 /// So that the first row does not wait for the producer's timers. Rows that are there already do not wait for this.
-fn warm_up_beside(producers: [ThreadedProducer<Reporter>; 2], topics: Vec<String>) {
+fn warm_up_beside(producers: [PolledProducer<Reporter>; 2], topics: Vec<String>) {
     std::thread::spawn(move || {
         for producer in producers {
             if let Err(cold) = warm_up(producer.client(), &topics) {
@@ -150,22 +142,4 @@ fn warm_up_beside(producers: [ThreadedProducer<Reporter>; 2], topics: Vec<String
             }
         }
     });
-}
-
-/// A producer that is closed without waiting for its threads. What is still under way is sent again by its successor.
-struct Closing(Option<ThreadedProducer<Reporter>>);
-
-impl Closing {
-    fn get(&self) -> &ThreadedProducer<Reporter> {
-        self.0.as_ref().expect("there until dropped")
-    }
-}
-
-impl Drop for Closing {
-    fn drop(&mut self) {
-        if let Some(producer) = self.0.take() {
-            producer.purge(PurgeConfig::default().queue().inflight());
-            std::thread::spawn(move || drop(producer));
-        }
-    }
 }

@@ -163,9 +163,9 @@ fn read_partition(consumer: &BaseConsumer, high: i64, records: &mut Vec<Record>)
 }
 
 fn record(message: &BorrowedMessage<'_>) -> Record {
-    let headers = message.headers().map(|headers| {
-        headers.iter().map(|header| (header.key.to_owned(), header.value.unwrap_or_default().to_vec())).collect()
-    });
+    let headers = message
+        .headers()
+        .map(|headers| headers.iter().map(|header| (header.key, header.value.unwrap_or_default())).collect());
     Record {
         position: Position { topic: message.topic().into(), partition: message.partition(), offset: message.offset() },
         key: message.key().unwrap_or_default().to_vec(),

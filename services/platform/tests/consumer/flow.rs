@@ -12,10 +12,11 @@ use crate::support::{Gate, Hold, Noting, World, until};
 async fn every_event_is_applied_once_and_in_order() {
     let world = World::new(3).await;
     let handler = Arc::new(Noting::default());
+    let config = ConsumerConfig { max_batch_events: 1000, ..ConsumerConfig::default() };
     for partition in 0..3 {
         world.produce_numbered(partition, &format!("a{partition}"), 1500);
     }
-    let running = world.start(&handler).await;
+    let running = world.start_with(&handler, config.clone()).await;
     world.until_drained(3).await;
     for partition in 0..3 {
         world.produce_numbered(partition, &format!("b{partition}"), 200);
@@ -26,7 +27,7 @@ async fn every_event_is_applied_once_and_in_order() {
 
     // A process that starts anew goes on where the row says.
     world.produce_numbered(1, "c", 300);
-    let running = world.start(&handler).await;
+    let running = world.start_with(&handler, config.clone()).await;
     world.until_drained(3).await;
     world.check_once_in_order(5400).await;
     assert!(handler.committed.load(Ordering::Relaxed) > 0);

@@ -40,7 +40,7 @@ async fn a_committed_row_is_published_with_its_headers_and_deleted() {
         ("ce_partitionkey", "a"),
         ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
     ];
-    assert_eq!(first.headers, expected.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())));
+    assert_eq!(first.headers, expected.into_iter().collect());
     until_empty(test.database()).await;
     publisher.stop().await;
     assert_eq!(kafka.records(Topic::Lead).await.len(), 3, "no repeat when nothing goes wrong");

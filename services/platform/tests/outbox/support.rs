@@ -117,6 +117,5 @@ pub(crate) fn first_occurrences(records: &[Record]) -> BTreeMap<String, Vec<u64>
 }
 
 pub(crate) fn header<'a>(record: &'a Record, name: &str) -> Option<&'a str> {
-    let value = record.headers.iter().find(|(key, _)| key == name)?;
-    std::str::from_utf8(&value.1).ok()
+    std::str::from_utf8(record.headers.get(name)?).ok()
 }

@@ -131,7 +131,8 @@ pub async fn run<H: Handler>(database: &Database, handler: &H, topic: &str, valu
         .map(|(offset, value)| {
             let position = Position { topic: topic.into(), partition: 0, offset: offset as i64 };
             let appended_at = "2026-01-01T00:00:00Z".parse().expect("a time");
-            let record = Record { position, key: Vec::new(), value: value.clone(), headers: Vec::new(), appended_at };
+            let record =
+                Record { position, key: Vec::new(), value: value.clone(), headers: Default::default(), appended_at };
             let event = handler.decode(&record).expect("decodable");
             Arrived { event, position: record.position, appended_at, trace: None }
         })
