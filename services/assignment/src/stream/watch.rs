@@ -26,6 +26,8 @@ pub(super) struct Watch {
     filter: Filter,
     limit: usize,
     spoke: tokio::time::Instant,
+    /// When the key is looked at again, whatever else happens.
+    recheck: tokio::time::Instant,
     started: bool,
     ended: bool,
 }
@@ -39,8 +41,19 @@ impl Watch {
         filter: Filter,
         limit: usize,
     ) -> Self {
-        let spoke = tokio::time::Instant::now();
-        Self { stream, access, grant, cursor, filter, limit, spoke, started: false, ended: false }
+        let now = tokio::time::Instant::now();
+        Self {
+            stream,
+            access,
+            grant,
+            cursor,
+            filter,
+            limit,
+            spoke: now,
+            recheck: now + RECHECK,
+            started: false,
+            ended: false,
+        }
     }
 
     /// The next answer; none when the stream has ended.
@@ -56,6 +69,7 @@ impl Watch {
 
     async fn step(&mut self) -> Result<WatchAssignmentsResponse, ApiError> {
         loop {
+            self.recheck_if_due()?;
             // Marked as seen before the table is read: what is added after the reading changes it again.
             self.stream.changed.borrow_and_update();
             let batch = self.stream.read(&self.cursor, &self.filter, self.limit).await?;
@@ -75,7 +89,7 @@ impl Watch {
     async fn wait(&mut self) -> Result<bool, ApiError> {
         let heartbeat = self.spoke + HEARTBEAT;
         loop {
-            let recheck = (tokio::time::Instant::now() + RECHECK).min(heartbeat);
+            let look = self.recheck.min(heartbeat);
             tokio::select! {
                 changed = self.stream.changed.changed() => {
                     if changed.is_ok() {
@@ -89,14 +103,24 @@ impl Watch {
                     self.ended = true;
                     return Ok(true);
                 }
-                () = tokio::time::sleep_until(recheck) => {
-                    self.grant = self.access.recheck(&self.grant, wall_now())?;
+                () = tokio::time::sleep_until(look) => {
+                    self.recheck_if_due()?;
                     if tokio::time::Instant::now() >= heartbeat {
                         return Ok(true);
                     }
                 }
             }
         }
+    }
+
+    /// A revoked key ends the stream, also one that never falls silent.
+    fn recheck_if_due(&mut self) -> Result<(), ApiError> {
+        let now = tokio::time::Instant::now();
+        if now >= self.recheck {
+            self.recheck = now + RECHECK;
+            self.grant = self.access.recheck(&self.grant, wall_now())?;
+        }
+        Ok(())
     }
 
     fn answer(&self, items: Vec<leadflow_proto::assignment::v1::Item>, caught_up: bool) -> WatchAssignmentsResponse {

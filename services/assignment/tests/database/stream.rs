@@ -333,6 +333,10 @@ async fn what_is_older_than_the_topic_is_removed_and_a_cursor_before_it_is_told_
     early.pass(0, 17);
     let (status, problem) = get(&format!("?after={early}")).await;
     assert_eq!((status, problem["code"].as_str()), (410, Some("CURSOR_EXPIRED")), "{problem}");
+    let mut made_up = Cursor::earliest(1);
+    made_up.pass(0, 6001);
+    let (status, answer) = get(&format!("?after={made_up}")).await;
+    assert_eq!((status, answer["code"].as_str()), (400, Some("CURSOR_INVALID")), "{answer}");
     let oldest = problem["metadata"]["oldest_cursor"].as_str().unwrap_or_else(|| panic!("{problem}"));
     let (status, page) = get(&format!("?after={oldest}")).await;
     assert_eq!((status, page["items"].as_array().map(Vec::len)), (200, Some(2)), "{page}");

@@ -4,6 +4,7 @@
 
 mod answer;
 mod body;
+mod body_key;
 mod email;
 mod forms;
 pub(crate) mod grpc;

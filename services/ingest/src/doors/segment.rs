@@ -15,7 +15,7 @@ use leadflow_platform::error::ApiError;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::body::{self, header_text, media_type};
-use super::{Doors, answer, sender};
+use super::{Doors, answer, body_key, sender};
 use crate::domain::message::Call;
 use crate::domain::reject::{Reason, Reject};
 use crate::domain::rules::SourceRules;
@@ -86,6 +86,15 @@ impl Incoming {
         body::text(&self.body).map_err(|_| Reject::new(Reason::InvalidJson, "", "the body is not UTF-8"))
     }
 
+    /// The key that stands in the body, if none is in a header: also in a body that is refused.
+    fn body_key<'a, T>(&self, read: &'a Result<T, Reject>, key: impl Fn(&'a T) -> &'a str) -> String {
+        match (&self.grant, read) {
+            (Some(_), _) => String::new(),
+            (None, Ok(read)) => key(read).to_owned(),
+            (None, Err(_)) => self.text().map(body_key::find).unwrap_or_default(),
+        }
+    }
+
     fn grant(&self, doors: &Doors, body_key: &str) -> Result<Arc<Grant>, ApiError> {
         match &self.grant {
             Some(grant) => Ok(Arc::clone(grant)),
@@ -112,7 +121,7 @@ impl Incoming {
 async fn take_single(doors: &Doors, call: Call, request: Request) -> Result<Response, ApiError> {
     let incoming = receive(doors, request, true).await?;
     let read = incoming.text().and_then(segment::read);
-    let body_key = read.as_ref().map_or("", |message| &message.write_key).to_owned();
+    let body_key = incoming.body_key(&read, |message| &message.write_key);
     let grant = incoming.grant(doors, &body_key).inspect_err(|error| doors.publisher.count_unknown(error.reason))?;
     doors.rate_limits.take_events(&grant, 1)?;
     let rules = doors.sources.current().source(grant.source());
@@ -126,7 +135,8 @@ async fn take_single(doors: &Doors, call: Call, request: Request) -> Result<Resp
         }
         Err(reject) => {
             let door = door_name(call);
-            doors.publisher.reject(&mut out, &incoming.refused(&rules.id, door, &incoming.body), reject);
+            let raw = body_key::mask(&incoming.body, &body_key);
+            doors.publisher.reject(&mut out, &incoming.refused(&rules.id, door, &raw), reject);
             Some(answer::refusal(reject))
         }
     };
@@ -149,16 +159,20 @@ fn door_name(call: Call) -> &'static str {
 async fn take_batch(doors: &Doors, way: Way, request: Request) -> Result<Response, ApiError> {
     let incoming = receive(doors, request, false).await?;
     let read = incoming.text().and_then(batch::read);
-    let body_key = read.as_ref().map_or("", |batch| &batch.write_key).to_owned();
+    let body_key = incoming.body_key(&read, |batch| &batch.write_key);
     let grant = incoming.grant(doors, &body_key).inspect_err(|error| doors.publisher.count_unknown(error.reason))?;
     let rules = doors.sources.current().source(grant.source());
     let events = read.as_ref().map_or(1, |batch| batch.events.len());
     doors.rate_limits.take_events(&grant, events)?;
     let mut out = Outbound::with_capacity(events);
     let rejects = match &read {
-        Ok(batch) => map_events(doors, &incoming, batch, &incoming.facts(&grant, batch.sent_at, way), &rules, &mut out),
+        Ok(batch) => {
+            let facts = incoming.facts(&grant, batch.sent_at, way);
+            map_events(doors, (&incoming, &body_key), batch, &facts, &rules, &mut out)
+        }
         Err(reject) => {
-            let refused = incoming.refused(&rules.id, "http.batch", &incoming.body);
+            let raw = body_key::mask(&incoming.body, &body_key);
+            let refused = incoming.refused(&rules.id, "http.batch", &raw);
             doors.publisher.reject(&mut out, &refused, reject);
             vec![reject.clone()]
         }
@@ -175,7 +189,7 @@ async fn take_batch(doors: &Doors, way: Way, request: Request) -> Result<Respons
 /// Takes the good events and keeps the bad ones; gives the reasons of those.
 fn map_events(
     doors: &Doors,
-    incoming: &Incoming,
+    (incoming, body_key): (&Incoming, &str),
     batch: &batch::Batch<'_>,
     facts: &Facts<'_>,
     rules: &SourceRules,
@@ -187,7 +201,8 @@ fn map_events(
             Ok(event) => drop(doors.publisher.accept(out, &event, &rules.id)),
             Err(reject) => {
                 let reject = reject.under(&format!("/batch/{index}"));
-                doors.publisher.reject(out, &incoming.refused(&rules.id, "http.batch", raw.as_bytes()), &reject);
+                let raw = body_key::mask(raw.as_bytes(), body_key);
+                doors.publisher.reject(out, &incoming.refused(&rules.id, "http.batch", &raw), &reject);
                 rejects.push(reject);
             }
         }

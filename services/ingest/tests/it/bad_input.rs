@@ -117,3 +117,25 @@ async fn nothing_that_is_sent_comes_back_or_breaks_anything() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_in_a_body_that_is_wrong_is_known_and_not_kept() {
+    let door = Door::open().await;
+    let post = async |path: &str, body: String| {
+        let request = door.client.post(format!("{}{path}", door.url)).header("content-type", "application/json");
+        answer(request.body(body).send().await.unwrap()).await
+    };
+    let key = door.keys.server.clone();
+    let (status, problem) =
+        post("/v1/track", format!(r#"{{"writeKey":"{key}","userId":"u","event":{{}},"messageId":"m"}}"#)).await;
+    assert_eq!((status, problem["errors"][0]["pointer"].as_str()), (400, Some("/event")), "{problem}");
+    let (status, problem) = post("/v1/batch", format!(r#"{{"writeKey":"{key}","batch":7}}"#)).await;
+    assert_eq!((status, problem["errors"][0]["pointer"].as_str()), (400, Some("/batch")), "{problem}");
+    for rejected in door.rejected(2).await {
+        let kept = String::from_utf8_lossy(&rejected.raw).into_owned();
+        assert!(kept.contains("writeKey") && !kept.contains(&key), "{kept}");
+    }
+    // Nobody knows whose this is.
+    assert_eq!(post("/v1/track", "{".to_owned()).await.0, 401);
+    assert_eq!(door.rejected(2).await.len(), 2);
+}
