@@ -64,6 +64,14 @@ pub async fn start(config: &IngestConfig, parts: Parts, listener: Listener) -> a
     Ok(())
 }
 
+/// Ids of the sources of a file.
+///
+/// # Errors
+/// If it cannot be read, or something in it is wrong.
+pub fn source_names(file: &std::path::Path) -> anyhow::Result<std::collections::BTreeSet<String>> {
+    Ok(SourcesHandle::load(file)?.current().names())
+}
+
 /// The routes of the role, HTTP and gRPC, with everything behind them running.
 ///
 /// # Errors

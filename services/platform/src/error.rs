@@ -65,6 +65,18 @@ impl ApiError {
         error
     }
 
+    /// The same about a field that has another name on this carrier.
+    #[must_use]
+    pub fn rename(mut self, from: &str, to: &str) -> Self {
+        if let Some(rest) = self.message.strip_prefix(from) {
+            self.message = format!("{to}{rest}");
+        }
+        for field in self.fields.iter_mut().filter(|field| field.pointer == from) {
+            to.clone_into(&mut field.pointer);
+        }
+        self
+    }
+
     /// Several fields are wrong.
     #[must_use]
     pub fn invalid_fields(fields: Vec<FieldError>) -> Self {
@@ -177,9 +189,19 @@ impl ApiError {
     }
 }
 
+/// What no table can hold came with the request: a NUL in a text, a time before -4713. Ours have neither.
+fn of_the_caller(error: &PgError) -> bool {
+    matches!(error.source, sqlx::Error::Encode(_))
+        || error.sqlstate().is_some_and(|code| ["22021", "22P05", "22008"].contains(&code.as_str()))
+}
+
 impl From<PgError> for ApiError {
     fn from(error: PgError) -> Self {
         match error.kind {
+            FailureKind::Data if of_the_caller(&error) => ApiError::new(
+                Code::InvalidArgument,
+                "a text of the request has a NUL character, or a time in it lies outside of the years that are kept",
+            ),
             FailureKind::Data => ApiError::internal("the database refused our own data", &error),
             FailureKind::Transient | FailureKind::Stop => {
                 tracing::warn!("answered 503, the database is not available: {error}");

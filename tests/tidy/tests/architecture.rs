@@ -19,7 +19,9 @@ fn the_places_to_change_things_exist() {
     let document = needed(DOCUMENT);
     let mut visited = 0;
     let mut findings = Vec::new();
-    for (number, line) in section(&document, "Where do I change") {
+    let walked = section(&document, "One event").len() + section(&document, "Where do I change").len();
+    assert!(walked > 30, "the walk and the table are sections of {DOCUMENT}");
+    for (number, line) in document.text.lines().enumerate().map(|(index, line)| (index + 1, line)) {
         for path in quoted(line).filter(|text| looks_like_path(text)) {
             visited += 1;
             if !root().join(path).exists() {
@@ -28,7 +30,7 @@ fn the_places_to_change_things_exist() {
         }
     }
     hold(
-        "every path in the section \"Where do I change\" of ARCHITECTURE.md exists (15 questions at least)",
+        "every path in ARCHITECTURE.md exists (15 questions at least)",
         "write the path as it is now, from the root, without wildcards",
         visited,
         15,

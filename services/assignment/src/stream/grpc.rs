@@ -49,7 +49,7 @@ impl AssignmentStreamService for StreamService {
         let request = request.into_inner();
         let limit = page_size("max_batch", request.max_batch)?;
         let cursor = self.stream.resolve(request.start).await?;
-        let filter = request.filter.unwrap_or_default();
+        let filter = Stream::filter("filter.types", request.filter)?;
         let watch = Watch::new(self.stream.clone(), self.access.clone(), grant, cursor, filter, limit);
         let answers = futures::stream::unfold(watch, |mut watch| async move {
             let answer = watch.next().await?;
@@ -72,7 +72,7 @@ impl AssignmentStreamService for StreamService {
             _ => return Err(ApiError::invalid("wait", "takes 0 to 25 s here; 60 s over HTTP").into()),
         };
         let cursor = self.stream.resolve(request.start).await?;
-        let filter = request.filter.unwrap_or_default();
+        let filter = Stream::filter("filter.types", request.filter)?;
         Ok(Response::new(http::poll(&self.stream, cursor, &filter, limit, wait).await?))
     }
 
@@ -84,6 +84,7 @@ impl AssignmentStreamService for StreamService {
         let request = request.into_inner();
         start::check_name("subscription", &request.subscription)?;
         let cursor = start::parse("cursor", &request.cursor)?;
+        self.stream.check_end("cursor", &cursor).await?;
         let mut tx = self.stream.database.write_tx("commit_cursor").await.map_err(ApiError::from)?;
         let now = tx.now();
         store::save_subscription(tx.connection(), &request.subscription, &cursor.to_string(), now)

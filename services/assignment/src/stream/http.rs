@@ -57,8 +57,9 @@ async fn events(
         return Err(ApiError::invalid("wait", "takes 0 to 60 seconds"));
     }
     let limit = page_size("limit", query.limit)?;
-    let cursor = stream.resolve(query.start()?).await?;
-    poll(&stream, cursor, &query.filter(), limit, Duration::from_secs(query.wait)).await.map(Json)
+    let filter = Stream::filter("types", Some(query.filter()))?;
+    let cursor = stream.resolve(query.start()?).await.map_err(|error| error.rename("start.after_cursor", "after"))?;
+    poll(&stream, cursor, &filter, limit, Duration::from_secs(query.wait)).await.map(Json)
 }
 
 impl Query {

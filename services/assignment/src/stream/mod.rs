@@ -19,6 +19,7 @@ use leadflow_proto::assignment::v1::{Filter, Start};
 use tokio::sync::watch::Receiver;
 use tokio_util::sync::CancellationToken;
 
+use crate::wire::event::KINDS;
 use cursor::Cursor;
 use reader::Batch;
 
@@ -52,9 +53,37 @@ impl Stream {
         start::resolve(&self.database, self.incarnation, self.partitions, start).await
     }
 
+    /// See [`start::check_end`].
+    async fn check_end(&self, field: &str, cursor: &Cursor) -> Result<(), ApiError> {
+        let pool = self.database.pool();
+        let floor = store::floor(pool, self.incarnation).await?;
+        let latest = store::latest(pool, self.incarnation, self.partitions).await?;
+        start::check_end(field, cursor, &latest, &floor)
+    }
+
+    /// A filter with full names of types; short ones ("offered") are completed.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` for a type that there is not: whoever misspells one would wait in vain.
+    fn filter(field: &str, filter: Option<Filter>) -> Result<Filter, ApiError> {
+        let mut filter = filter.unwrap_or_default();
+        for name in &mut filter.types {
+            let full = KINDS.iter().find(|kind| **kind == *name || short(kind) == *name);
+            let known = || KINDS.iter().map(|kind| short(kind)).collect::<Vec<_>>().join(", ");
+            let unknown = || ApiError::invalid(field, format!("there is no type `{name}`; there are {}", known()));
+            *name = (*full.ok_or_else(unknown)?).to_owned();
+        }
+        Ok(filter)
+    }
+
     async fn read(&self, cursor: &Cursor, filter: &Filter, limit: usize) -> Result<Batch, ApiError> {
         Ok(reader::read(&self.database, cursor, self.partitions, filter, limit).await?)
     }
+}
+
+/// "offered" of "leadflow.assignment.offered.v1".
+fn short(kind: &str) -> &str {
+    kind.trim_start_matches("leadflow.assignment.").trim_end_matches(".v1")
 }
 
 /// Items in one answer: 100 unless told, at most 1000.

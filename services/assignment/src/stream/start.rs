@@ -37,18 +37,21 @@ pub(super) async fn resolve(
         }
     };
     check_age(&cursor, &floor)?;
-    check_end(&cursor, &store::latest(pool, incarnation, partitions).await?, &floor)?;
+    check_end("start.after_cursor", &cursor, &store::latest(pool, incarnation, partitions).await?, &floor)?;
     Ok(cursor)
 }
 
 /// A cursor is only ever made of what was read: one that lies behind the end is made up, and would wait in vain.
-fn check_end(cursor: &Cursor, latest: &Cursor, floor: &Cursor) -> Result<(), ApiError> {
+///
+/// # Errors
+/// `INVALID_ARGUMENT` with the field.
+pub(super) fn check_end(field: &str, cursor: &Cursor, latest: &Cursor, floor: &Cursor) -> Result<(), ApiError> {
     let end = |partition: i32| latest.next_of(partition).max(floor.next_of(partition));
     if cursor.next.iter().all(|(partition, next)| *next <= end(*partition)) {
         return Ok(());
     }
     let message = "lies behind the end of the stream; take one from an item, a response or a heartbeat";
-    Err(ApiError::invalid("start.after_cursor", message).with_reason("CURSOR_INVALID"))
+    Err(ApiError::invalid(field, message).with_reason("CURSOR_INVALID"))
 }
 
 /// A cursor in a request.

@@ -46,6 +46,21 @@ pub enum Happened {
     Erased(Erased),
 }
 
+/// Every type that is told.
+pub const KINDS: [&str; 11] = [
+    "leadflow.assignment.offered.v1",
+    "leadflow.assignment.assigned.v1",
+    "leadflow.assignment.accepted.v1",
+    "leadflow.assignment.declined.v1",
+    "leadflow.assignment.expired.v1",
+    "leadflow.assignment.withdrawn.v1",
+    "leadflow.assignment.touched.v1",
+    "leadflow.assignment.outcome.v1",
+    "leadflow.assignment.updated.v1",
+    "leadflow.assignment.merged.v1",
+    "leadflow.assignment.erased.v1",
+];
+
 impl Happened {
     /// "leadflow.assignment.offered.v1".
     #[must_use]

@@ -337,6 +337,12 @@ async fn what_is_older_than_the_topic_is_removed_and_a_cursor_before_it_is_told_
     made_up.pass(0, 6001);
     let (status, answer) = get(&format!("?after={made_up}")).await;
     assert_eq!((status, answer["code"].as_str()), (400, Some("CURSOR_INVALID")), "{answer}");
+    let (status, answer) = get("?types=offred").await;
+    let pointer = answer["errors"][0]["pointer"].as_str();
+    assert_eq!((status, pointer), (400, Some("types")), "a type that there is not: {answer}");
+    assert_eq!(get("?types=touched,erased&wait=0").await.0, 200);
+    let (status, answer) = get("?after=nonsense").await;
+    assert_eq!((status, answer["errors"][0]["pointer"].as_str()), (400, Some("after")), "{answer}");
     let oldest = problem["metadata"]["oldest_cursor"].as_str().unwrap_or_else(|| panic!("{problem}"));
     let (status, page) = get(&format!("?after={oldest}")).await;
     assert_eq!((status, page["items"].as_array().map(Vec::len)), (200, Some(2)), "{page}");

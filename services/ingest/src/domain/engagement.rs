@@ -240,9 +240,9 @@ pub struct Attachment {
     pub size: i64,
 }
 
-/// How the event id comes about: the sender's id if there is one, else the content with the sender's own time.
+/// How the event id comes about: the sender's id if there is one that is not blank, else the content with the sender's own time.
 pub fn set_event_id(engagement: &mut Engagement<'_>, namespace: &Uuid, message_id: &str) {
-    engagement.event_id = if message_id.is_empty() {
+    engagement.event_id = if message_id.trim().is_empty() {
         engagement.times.original.map(|original| Uuid::new_v5(namespace, &super::fingerprint::of(engagement, original)))
     } else {
         Some(Uuid::new_v5(namespace, message_id.as_bytes()))

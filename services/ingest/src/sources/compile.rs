@@ -56,6 +56,12 @@ pub struct Sources {
 }
 
 impl Sources {
+    /// Ids of the sources, as keys name them.
+    #[must_use]
+    pub fn names(&self) -> std::collections::BTreeSet<String> {
+        self.sources.keys().map(|name| name.to_string()).collect()
+    }
+
     /// Checks the file and makes it ready.
     ///
     /// # Errors

@@ -28,6 +28,10 @@ pub(crate) async fn run(global: &Global, output: Output) -> anyhow::Result<ExitC
         IdentityKey::load(&config.identity_key_file).map(|_| ()).map_err(|error| format!("{error:#}")),
     );
     look("keys file", access::list(&config.keys_file).map(|_| ()).map_err(|error| error.to_string()));
+    if let Some(ingest) = &config.ingest {
+        let sources = leadflow_ingest::source_names(&ingest.sources_file);
+        look("sources file", sources.map(|_| ()).map_err(|error| format!("{error:#}")));
+    }
     look("topics", check_topics(&config).await);
     match super::migrate::schemas(&config).await {
         Err(error) => look("database", Err(format!("{error:#}"))),

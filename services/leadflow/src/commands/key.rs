@@ -52,10 +52,12 @@ pub(crate) struct Create {
 
 impl Key {
     pub(crate) fn run(self, global: &Global, output: Output) -> anyhow::Result<()> {
-        let file = crate::config::load(global)?.keys_file;
+        let config = crate::config::load(global)?;
+        let file = config.keys_file.clone();
         let now = leadflow_platform::clock::wall_now();
         match self {
             Key::Create(create) => {
+                create.check_sources(&config)?;
                 let (text, entry) = access::create(&file, create.into_new(now)?, now)?;
                 eprintln!("key {} ({}): shown once, kept nowhere", entry.name, entry.prefix);
                 output.done(&json!({ "key": text.as_str(), "name": entry.name, "prefix": entry.prefix }), text.as_str())
@@ -70,6 +72,27 @@ impl Key {
 }
 
 impl Create {
+    /// A key that publishes for nobody, or for a source with a typing mistake, would make events that mean nothing.
+    fn check_sources(&self, config: &crate::config::RootConfig) -> anyhow::Result<()> {
+        if self.scope.contains(&Scope::Publish) {
+            anyhow::ensure!(
+                !self.source.is_empty(),
+                "a key with the scope publish needs --source, as in the sources file"
+            );
+        }
+        let Some(ingest) = &config.ingest else { return Ok(()) };
+        let known = leadflow_ingest::source_names(&ingest.sources_file)?;
+        let unknown: Vec<&str> = self.source.iter().map(String::as_str).filter(|name| !known.contains(*name)).collect();
+        let file = ingest.sources_file.display();
+        anyhow::ensure!(
+            unknown.is_empty(),
+            "{file} has no source {}; it has {}",
+            unknown.join(", "),
+            known.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+        );
+        Ok(())
+    }
+
     fn into_new(self, now: Timestamp) -> anyhow::Result<NewKey> {
         let expires_at = self.expires_in.as_deref().map(|text| expiry(text, now)).transpose()?;
         Ok(NewKey {

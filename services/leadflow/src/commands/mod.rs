@@ -52,7 +52,10 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Doctor => return doctor::run(&global, output).await,
         Command::Completion { shell } => {
             use clap::CommandFactory as _;
-            clap_complete::generate(shell, &mut Arguments::command(), "leadflow", &mut std::io::stdout());
+            // Made first and then written: the library panics when a pager closes the pipe.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "leadflow", &mut script);
+            output.line(String::from_utf8_lossy(&script).trim_end())?;
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -126,7 +126,7 @@ impl Place {
             true => self.topic,
             false => format!("{}{}.v1", config.kafka.topic_prefix, self.topic),
         };
-        // A role may read with more than one consumer: "assignment" and "assignment-stream" share a schema.
+        // A role may read with more than one consumer: each has rows of its own in the role's schema.
         let own = |database: &Database| self.consumer.split('-').next() == Some(database.schema());
         let database = databases.into_iter().find(own).ok_or(unknown)?;
         Ok((database, Which { consumer: self.consumer, topic, partition: self.partition }))

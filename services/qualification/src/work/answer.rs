@@ -2,6 +2,8 @@
 
 use leadflow_proto::qualification::v1::{LeadReason, LeadSnapshot, lead_event::Fact as ProtoFact};
 
+use uuid::Uuid;
+
 use crate::domain::decide::{Decision, DecisionKind, Fact, Finding, LeadState, QualifiedBy, Question, Trigger, decide};
 use crate::domain::event::EngagementEvent;
 use crate::domain::identity::{OrderKey, PersonId};
@@ -101,7 +103,8 @@ impl Work {
             state: &person.state,
             known: known.as_ref(),
             trigger: asked.trigger,
-            cause: asked.cause.id,
+            // One event may be an act of two persons, if a sender gives one id twice: their leads are two all the same.
+            cause: Uuid::new_v5(&person.uid, asked.cause.id.as_bytes()),
             now: self.now,
         };
         let decision = decide(&question, &rules.model);

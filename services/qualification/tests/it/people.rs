@@ -155,3 +155,20 @@ async fn limits_keep_what_came_first_in_whatever_order_it_comes() {
     assert!(bed.apply(&[events[0].clone()]).await == [Outcome::Duplicate]);
     let _ = texts([]);
 }
+
+#[tokio::test]
+async fn one_id_that_a_sender_gives_two_people_makes_two_leads() {
+    let bed = Bed::new().await;
+    let make = Events { now: bed.now().await };
+    let (first, mut second) =
+        (make.demo("same", "b-1", "kim@acme.example", 5), make.demo("same", "b-2", "lee@acme.example", 5));
+    second.event_id.clone_from(&first.event_id);
+    assert_eq!(bed.apply(&[first]).await, [Outcome::Applied]);
+    assert_eq!(bed.apply(&[second]).await, [Outcome::Applied]);
+    let told = bed.lead_events().await;
+    let leads: std::collections::BTreeSet<&str> = told.iter().map(|event| event.lead_id.as_str()).collect();
+    let ids: std::collections::BTreeSet<&str> = told.iter().map(|event| event.event_id.as_str()).collect();
+    assert_eq!((leads.len(), ids.len()), (2, told.len()), "{told:?}");
+    assert_eq!(bed.count("select count(distinct person_id) from lead where stage = 2").await, 2);
+    bed.assert_replays_equal().await;
+}

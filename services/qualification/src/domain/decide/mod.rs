@@ -84,7 +84,7 @@ pub struct Question<'a> {
     pub known: Option<&'a Known>,
     /// Why.
     pub trigger: Trigger<'a>,
-    /// The event, or what else asks: a lead that begins takes its id from it.
+    /// Made of the person and of the event, or of what else asks: a lead that begins takes its id from it.
     pub cause: Uuid,
     /// The database clock.
     pub now: Timestamp,
