@@ -36,7 +36,7 @@ pub struct ConsumerConfig {
 
 impl Default for ConsumerConfig {
     fn default() -> Self {
-        Self { lanes: 2, max_batch_events: 4000, max_batch_bytes: 4 * 1024 * 1024, start: Start::Earliest }
+        Self { lanes: 4, max_batch_events: 4000, max_batch_bytes: 4 * 1024 * 1024, start: Start::Earliest }
     }
 }
 
