@@ -60,7 +60,7 @@ pub struct Loaded<T> {
     pub settings: Vec<Setting>,
 }
 
-/// Everything that was given, before it is typed. Places are by path ("server.listen", "pools[0].name").
+/// Everything that was given, before it is typed. Places are by path (`server.listen`, `pools[0].name`).
 #[derive(Debug, Default)]
 struct Given {
     value: Map<String, Value>,

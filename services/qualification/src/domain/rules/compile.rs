@@ -18,7 +18,7 @@ pub const MOST_BYTES: usize = 256 * 1024;
 /// Checks and compiles the YAML of a scoring model.
 ///
 /// # Errors
-/// Every fault found, in the order of the file (never a mere warning: those are told by [`check`](super::check)).
+/// Every fault found, in the order of the file (never a mere warning: those are told by [`check`](super::check())).
 pub fn compile(body: &[u8]) -> Result<Model, Vec<Finding>> {
     let mut findings = Findings::default();
     let model = examine(body, &mut findings);

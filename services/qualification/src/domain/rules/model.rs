@@ -23,7 +23,7 @@ pub struct RuleNo(pub u16);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GroupNo(pub u8);
 
-/// A compiled scoring model; made by [`compile`](super::compile).
+/// A compiled scoring model; made by [`compile`](super::compile()).
 #[derive(Debug)]
 pub struct Model {
     pub(super) name: String,
