@@ -71,6 +71,8 @@ async fn measure(test: &TestDatabase) -> (i64, i64) {
         publisher.handle.wake();
     }
     until_published(test, POLLED + DEAD).await;
+    // A session that has fallen idle tells what it looked at only after ten seconds: not as if it were of the next rows.
+    tokio::time::sleep(Duration::from_secs(11)).await;
     let beside_a_reader = pages_per_row(database, &publisher, POLLED + DEAD).await;
     reader.rollback().await.expect("ended");
     publisher.stop().await;
