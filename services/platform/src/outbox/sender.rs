@@ -133,6 +133,14 @@ impl Sender {
     }
 }
 
+impl Drop for Sender {
+    /// At once, not when the warm-up beside it has ended too: the successor sends it all again.
+    fn drop(&mut self) {
+        self.at_once.give_up();
+        self.gathering.give_up();
+    }
+}
+
 /// So that the first row does not wait for the producer's timers. Rows that are there already do not wait for this.
 fn warm_up_beside(producers: [PolledProducer<Reporter>; 2], topics: Vec<String>) {
     std::thread::spawn(move || {

@@ -21,11 +21,6 @@ impl Switches {
         self.0.write().expect("no panic while held").insert(mechanism);
     }
 
-    /// As in production again.
-    pub fn turn_on(&self, mechanism: Mechanism) {
-        self.0.write().expect("no panic while held").remove(&mechanism);
-    }
-
     /// Whether the mechanism works.
     #[must_use]
     pub fn is_on(&self, mechanism: Mechanism) -> bool {

@@ -51,6 +51,13 @@ impl<C: ProducerContext + 'static> PolledProducer<C> {
     }
 }
 
+impl<C: ProducerContext + 'static> PolledProducer<C> {
+    /// Gives up what is under way, whoever else holds a clone.
+    pub(crate) fn give_up(&self) {
+        self.shared.producer.purge(PurgeConfig::default().queue().inflight());
+    }
+}
+
 impl<C: ProducerContext + 'static> Clone for PolledProducer<C> {
     fn clone(&self) -> Self {
         Self { shared: Arc::clone(&self.shared) }
