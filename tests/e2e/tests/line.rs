@@ -44,7 +44,8 @@ async fn a_raised_hand_at_the_door_is_an_offer_with_reasons_and_comes_back_as_th
         let answer = request.send().await.expect("an answer");
         assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap_or_default());
     };
-    // Read before anybody knew who it was, then a name, then a raised hand.
+    // Read before anybody knew who it was, then a name, then a raised hand. All three name the browser, as a page's
+    // own client does: order is kept per browser, and not between a browser and a user id.
     post("page", json!({ "anonymousId": "b-1", "messageId": "m-1", "properties": { "path": "/pricing" } })).await;
     post(
         "identify",
@@ -54,7 +55,7 @@ async fn a_raised_hand_at_the_door_is_an_offer_with_reasons_and_comes_back_as_th
     .await;
     post(
         "track",
-        json!({ "userId": "u-1", "messageId": "m-3", "event": "Demo Requested",
+        json!({ "anonymousId": "b-1", "userId": "u-1", "messageId": "m-3", "event": "Demo Requested",
         "properties": { "message": "Please call me" } }),
     )
     .await;
