@@ -1,8 +1,12 @@
 //! The task of a lane: gathers, decodes, settles, one batch at a time. Live topics first.
+//!
+//! Lanes are for backlogs, where commits overlap. Without one the lanes take turns: what arrives while one of them commits
+//! is in the next one's batch, instead of a transaction of its own for each event.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::sync::SemaphorePermit;
 use tracing::Instrument as _;
 
 use super::batch::Batch;
@@ -18,6 +22,8 @@ use crate::health::Progress;
 
 /// Looks at the queues this often even if nobody wakes it: a net below the callbacks.
 const NET: Duration = Duration::from_secs(1);
+/// A lane waits at most this long for its turn. So one that hangs (on a lock, on a database that is away) holds up nobody.
+const TURN: Duration = Duration::from_millis(10);
 
 /// See the head of this file.
 pub(crate) struct LaneTask {
@@ -42,7 +48,10 @@ impl LaneTask {
             if let Some(moment) = self.pace.moment() {
                 tokio::time::sleep(moment).await;
             }
+            let shared = Arc::clone(&self.shared);
+            let turn = self.turn(&shared).await;
             let Some(gathered) = self.next() else {
+                drop(turn);
                 self.progress.busy(false);
                 self.rest().await;
                 continue;
@@ -51,6 +60,14 @@ impl LaneTask {
             self.process(gathered).await;
         }
         Ok(())
+    }
+
+    /// None in a backlog, and when it took too long.
+    async fn turn<'a>(&self, shared: &'a Shared) -> Option<SemaphorePermit<'a>> {
+        if self.pace.backlog() {
+            return None;
+        }
+        tokio::time::timeout(TURN, shared.turn.acquire()).await.ok()?.ok()
     }
 
     /// Live records, else bulk records if it is their turn, else ends of partitions that stand behind markers.

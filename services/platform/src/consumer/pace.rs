@@ -37,6 +37,11 @@ impl Pace {
         (self.rate > BUSY_PER_SECOND && !self.last_was_full).then_some(MOMENT)
     }
 
+    /// The last batch was full: there is more than one transaction's worth.
+    pub(crate) fn backlog(&self) -> bool {
+        self.last_was_full
+    }
+
     /// A batch was taken from the queues.
     pub(crate) fn took(&mut self, events: usize, full: bool, live: bool, now: Instant) {
         let passed = self.last_batch.map_or(WINDOW, |last| now.duration_since(last).as_secs_f64());

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::lane::Lane;
@@ -37,6 +38,8 @@ pub(crate) struct Shared {
     pub(crate) config: ConsumerConfig,
     pub(crate) routes: Vec<Arc<Route>>,
     pub(crate) lanes: Vec<Arc<Lane>>,
+    /// Held by the lane that has a batch in flight, while there is no backlog: see `lane_task`.
+    pub(crate) turn: Semaphore,
     /// Lane tasks that have not ended yet.
     pub(crate) lanes_running: AtomicUsize,
     pub(crate) publisher: PublisherHandle,

@@ -92,6 +92,7 @@ impl Consumer {
             kafka: self.kafka,
             routes: self.routes,
             lanes: (0..lanes).map(|index| Arc::new(Lane::new(index))).collect(),
+            turn: tokio::sync::Semaphore::new(1),
             lanes_running: AtomicUsize::new(lanes),
             config: self.config,
             publisher: self.publisher,
