@@ -3,7 +3,7 @@
 use prost::Message as _;
 use std::{env, fs, path::PathBuf};
 
-const FILES: [&str; 10] = [
+const FILES: [&str; 13] = [
     "leadflow/engagement/v1/engagement_event.proto",
     "leadflow/ingest/v1/ingest_service.proto",
     "leadflow/ingest/v1/rejected_event.proto",
@@ -13,6 +13,9 @@ const FILES: [&str; 10] = [
     "leadflow/assignment/v1/assignment_event.proto",
     "leadflow/assignment/v1/assignment_service.proto",
     "leadflow/assignment/v1/admin_service.proto",
+    "leadflow/nurture/v1/nurture_event.proto",
+    "leadflow/nurture/v1/nurture_service.proto",
+    "leadflow/nurture/v1/admin_service.proto",
     "leadflow/platform/v1/dead_letter.proto",
 ];
 

@@ -40,6 +40,15 @@ pub mod assignment {
     }
 }
 
+/// Journeys, mails, and what people said to them.
+pub mod nurture {
+    /// Version 1.
+    pub mod v1 {
+        tonic::include_proto!("leadflow.nurture.v1");
+        include!(concat!(env!("OUT_DIR"), "/leadflow.nurture.v1.serde.rs"));
+    }
+}
+
 /// What any role writes when a record cannot be applied.
 pub mod platform {
     /// Version 1.

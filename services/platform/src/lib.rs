@@ -29,3 +29,4 @@ pub mod telemetry;
 pub mod testing;
 pub mod timers;
 pub mod topics;
+pub mod webhook;

@@ -146,8 +146,18 @@ pub const INGEST_NOT_DEDUPLICABLE: Metric = counter(
     &["source"],
     "Events accepted without a sender's id and time, of which a repeat counts twice",
 );
+/// Keys that publish as a source which the sources file does not name (gauge, keys).
+pub const INGEST_KEYS_WITHOUT_SOURCE: Metric = gauge(
+    "leadflow.ingest.keys_without_source",
+    "{key}",
+    &[],
+    "Keys whose source the sources file does not name: their events become custom",
+);
 /// Decisions by verdict (counter, decisions).
 pub const DECISIONS: Metric = counter("leadflow.decisions", "{decision}", &["service", "verdict"], "Decisions made");
+/// Mails of journeys by what became of them: `sent`, `failed`, `uncertain`, `skipped` (counter, mails).
+pub const NURTURE_MESSAGES: Metric =
+    counter("leadflow.nurture.messages", "{message}", &["state", "reason"], "Mails of journeys by what became of them");
 /// From the hand-raise to each hop: `accepted`, `qualified`, `offered`, `owned`, `touched` (histogram, seconds).
 pub const SPEED_TO_LEAD: Metric = histogram(
     "leadflow.speed_to_lead",
@@ -217,7 +227,9 @@ pub const ALL: &[Metric] = &[
     REJECTED,
     INGEST_ACCEPTED,
     INGEST_NOT_DEDUPLICABLE,
+    INGEST_KEYS_WITHOUT_SOURCE,
     DECISIONS,
+    NURTURE_MESSAGES,
     SPEED_TO_LEAD,
     TIMERS_LATE,
     SEQUENCE_GAP,

@@ -8,7 +8,7 @@ use leadflow_proto::qualification::v1::lead_event::Fact as ProtoFact;
 use uuid::Uuid;
 
 use crate::domain::decide::Fact;
-use crate::domain::event::EngagementEvent;
+use crate::domain::event::{EngagementEvent, EventKind};
 use crate::domain::lifecycle::Owner;
 use crate::domain::person::{Account, Profile, Touch};
 use crate::domain::rules::mail_domain::address_kind;
@@ -112,9 +112,13 @@ pub const fn opened(historical: bool) -> ProtoFact {
     ProtoFact::Opened(proto::LeadOpened { historical })
 }
 
-/// An act that is told, with the properties that the model names.
+/// An act that is told, with the properties that the model names. Of what became of a mail always also which mail it was
+/// and what was said of it: nurture keeps its ledger by that.
 #[must_use]
-pub fn engaged(event: &EngagementEvent, properties: BTreeMap<String, String>) -> ProtoFact {
+pub fn engaged(event: &EngagementEvent, mut properties: BTreeMap<String, String>) -> ProtoFact {
+    for (name, value) in mail_facts(event) {
+        properties.entry(name.to_owned()).or_insert_with(|| value.to_owned());
+    }
     ProtoFact::Engaged(proto::LeadEngaged {
         event_id: event.event_id.to_string(),
         kind: event.kind.as_str().to_owned(),
@@ -125,6 +129,20 @@ pub fn engaged(event: &EngagementEvent, properties: BTreeMap<String, String>) ->
         historical: event.historical,
         bot_reason: event.bot_reason.clone().unwrap_or_default(),
     })
+}
+
+/// Longer ones are none of ours.
+const MOST_MAIL_FACT: usize = 256;
+
+fn mail_facts(event: &EngagementEvent) -> impl Iterator<Item = (&'static str, &str)> {
+    let is_mail = event.kind.as_str().starts_with("email_") || event.kind == EventKind::Unsubscribed;
+    let facts = event.email_facts.as_ref().filter(|_| is_mail);
+    let of_header = facts.into_iter().flat_map(|facts| {
+        [("in_reply_to", facts.in_reply_to.as_str()), ("status_code", facts.status_code.as_str())]
+    });
+    let of_sender = ["message_id", "link", "bounce_class", "reply_token"].into_iter().filter(move |_| is_mail);
+    let of_sender = of_sender.filter_map(|name| Some((name, event.properties.get(name)?.as_str())));
+    of_header.chain(of_sender).filter(|(_, value)| !value.is_empty() && value.len() <= MOST_MAIL_FACT)
 }
 
 /// A finding of a decision, in the words of the topic; none of what is not told there. `event_id` of the act that it

@@ -1,0 +1,82 @@
+//! Everything that is kept about a person, as JSON: what the law calls a copy of the data.
+
+use leadflow_platform::error::ApiError;
+use leadflow_platform::pg::PgError;
+use leadflow_proto::qualification::v1::LeadSnapshot;
+use prost::Message as _;
+use serde_json::{Value, json};
+
+use super::Desk;
+use crate::store;
+
+impl Desk {
+    pub(super) async fn export(&self, email_hash: &[u8]) -> Result<Value, ApiError> {
+        let mut connection = self.database.pool().acquire().await.map_err(PgError::from)?;
+        let Some(contact) = store::contact::load(&mut connection, email_hash).await? else {
+            return Err(ApiError::not_found("person"));
+        };
+        let wishes = store::consent::load(&mut connection, &[email_hash]).await?.into_values().next().unwrap_or_default();
+        let consents: Vec<Value> = wishes
+            .consents
+            .values()
+            .map(|one| json!({ "purpose": one.purpose, "given": one.given, "at": one.at, "source": one.source }))
+            .collect();
+        let mut leads = Vec::new();
+        for lead in store::lead::of_contact(&mut connection, email_hash).await? {
+            let snapshot = lead.snapshot.as_deref().and_then(|bytes| LeadSnapshot::decode(bytes).ok());
+            let enrollments = store::enrollment::by_leads(&mut connection, &[lead.lead_id]).await?;
+            let enrollments: Vec<Value> = enrollments
+                .iter()
+                .map(|one| {
+                    json!({
+                        "journey": one.journey_id, "version": one.version, "state": one.state.name(),
+                        "step": one.context.step, "entered_at": one.entered_at, "entered_with": one.context.entry,
+                        "ended_at": one.ended_at, "end_reason": one.end_reason,
+                    })
+                })
+                .collect();
+            let messages = store::message::by_lead(&mut connection, lead.lead_id, 10_000).await?;
+            let messages: Vec<Value> = messages
+                .iter()
+                .map(|one| {
+                    json!({
+                        "message_id": one.message_id, "journey": one.journey_id, "step": one.step,
+                        "state": one.state.name(), "reason": one.reason, "queued_at": one.queued_at,
+                        "sending_at": one.sending_at, "settled_at": one.settled_at,
+                    })
+                })
+                .collect();
+            let hits = store::link::of_lead(&mut connection, lead.lead_id).await?;
+            let hits: Vec<Value> = hits
+                .iter()
+                .map(|one| json!({ "message_id": one.message_id, "link": one.link_no, "at": one.at, "method": one.method }))
+                .collect();
+            leads.push(json!({
+                "lead_id": lead.lead_id, "lead": snapshot, "enrollments": enrollments, "messages": messages,
+                "link_hits": hits,
+            }));
+        }
+        let proofs = store::proof::of_contact(&mut connection, email_hash).await?;
+        let proofs: Vec<Value> = proofs
+            .iter()
+            .map(|one| {
+                json!({
+                    "purpose": one.purpose, "text_version": one.text_version, "asked_at": one.asked_at,
+                    "confirmed_at": one.confirmed_at, "address": one.address,
+                })
+            })
+            .collect();
+        Ok(json!({
+            "service": "nurture",
+            "email": contact.email,
+            "time_zone": contact.time_zone,
+            "locale": contact.locale,
+            "country": contact.country,
+            "consents": consents,
+            "consent_proofs": proofs,
+            "topics": wishes.topics,
+            "suppression": wishes.suppression.map(|one| json!({ "reason": one.reason, "at": one.at })),
+            "leads": leads,
+        }))
+    }
+}

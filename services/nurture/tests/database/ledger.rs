@@ -1,0 +1,169 @@
+//! The send ledger: never twice, never after a reason, and honest about what nobody knows.
+
+use leadflow_mailbox::{Fault, Script};
+
+use crate::support::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_the_relay_does_nothing_arrives_twice_and_every_word_of_the_ledger_is_true() {
+    let world = World::with(Script { hang_seconds: 2.0, ..Script::faults(7) }, "").await;
+    let steps = "  - id: hello\n    email: { template: hello }";
+    world.publish(&journey("entry: { stage: [open] }", steps)).await;
+    world.deliver((1..=150).map(opened).collect()).await;
+    world.start_sender();
+    world.start_sender();
+    // Through every pause between attempts.
+    for _ in 0..12 {
+        world.mails_rest().await;
+        world.pass(17).await;
+    }
+    world.settle().await;
+    let mails = world.arrived_mails();
+    let mut seen = std::collections::BTreeMap::new();
+    for n in 1..=150 {
+        let ledger = world.ledger(n).await;
+        let state = ledger[0].trim_start_matches("hello 1 ").to_owned();
+        let arrived = mails.get(&email(n)).map_or(0, Vec::len);
+        let word = state.split('(').next().unwrap().to_owned();
+        let possible = match word.as_str() {
+            "sent" => arrived == 1,
+            "failed" => arrived == 0,
+            "uncertain" => arrived <= 1,
+            _ => false,
+        };
+        assert!(possible, "{n}: {state} with {arrived} at the relay");
+        *seen.entry(word).or_insert(0) += 1;
+    }
+    assert!(seen["sent"] > 75, "{seen:?}");
+    assert!(seen.contains_key("uncertain"), "faults that leave it open were among them: {seen:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_whose_sender_died_in_data_is_uncertain_and_never_sent_again() {
+    let world = World::new().await;
+    world.publish(&two_mails()).await;
+    world.deliver(vec![opened(1)]).await;
+    // As a process leaves it that dies after the mark.
+    let died = "update message set state = 2, sending_at = clock(), lease_owner = gen_random_uuid(), lease_until = clock() + interval '5 minutes'";
+    sqlx::query(died).execute(world.database.pool()).await.unwrap();
+    world.start_sender();
+    world.tick().await;
+    assert_eq!(world.ledger(1).await, ["hello 1 sending"]);
+    world.pass(1).await;
+    for _ in 0..200 {
+        if world.ledger(1).await == ["hello 1 uncertain(lost)"] {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    assert_eq!(world.ledger(1).await, ["hello 1 uncertain(lost)"]);
+    world.tick().await;
+    world.pass(48).await;
+    world.settle().await;
+    assert_eq!(world.ledger(1).await, ["hello 1 uncertain(lost)", "again 1 sent"], "the journey goes on");
+    assert_eq!(world.arrived_mails()[&email(1)].len(), 1);
+    let last: (i64, i64) = sqlx::query_as("select count(*), count(settled_at) from message where state in (3, 5)")
+        .fetch_one(world.database.pool())
+        .await
+        .unwrap();
+    assert_eq!(last, (2, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_whose_sender_died_before_data_is_taken_over() {
+    let world = World::new().await;
+    world.publish(&two_mails()).await;
+    world.deliver(vec![opened(1)]).await;
+    let died = "update message set lease_owner = gen_random_uuid(), lease_until = clock() + interval '5 minutes'";
+    sqlx::query(died).execute(world.database.pool()).await.unwrap();
+    world.start_sender();
+    world.pass(1).await;
+    world.settle().await;
+    assert_eq!(world.ledger(1).await, ["hello 1 sent"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_consent_without_an_address_or_after_a_complaint_nothing_is_sent() {
+    let world = World::new().await;
+    world.publish(&two_mails()).await;
+    let mut silent = opened(1);
+    silent.lead.as_mut().unwrap().consents.clear();
+    let mut withdrawn = opened(2);
+    withdrawn.lead.as_mut().unwrap().consents = vec![consent(false, "2026-11-01T00:00:00Z")];
+    let mut nameless = opened(3);
+    nameless.lead.as_mut().unwrap().contact.as_mut().unwrap().email.clear();
+    world.deliver(vec![silent, withdrawn, nameless, opened(4)]).await;
+    world.deliver(vec![engaged(4, 2, "email_complained", &[])]).await;
+    world.start_sender();
+    world.settle().await;
+    assert_eq!(world.ledger(1).await, ["hello 1 skipped(no_consent)"]);
+    assert_eq!(world.ledger(2).await, ["hello 1 skipped(consent_withdrawn)"]);
+    assert_eq!(world.ledger(3).await, ["hello 1 skipped(no_address)"]);
+    // A complaint ends the journey as an unsubscribe does.
+    assert_eq!(world.ledger(4).await, ["hello 1 skipped(unsubscribed)"]);
+    assert!(world.arrived_mails().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_cap_counts_over_all_journeys_and_puts_off() {
+    let world = World::with(Script::default(), "frequency_cap: { messages: 2, days: 7 }\n").await;
+    world.publish(&two_mails()).await;
+    world.publish(&two_mails().replace("name: warm-up", "name: other")).await;
+    world.start_sender();
+    world.deliver(vec![opened(1)]).await;
+    world.settle().await;
+    assert_eq!(world.ledger(1).await, ["hello 1 sent", "hello 1 sent"], "one of each journey");
+    world.pass(48).await;
+    world.settle().await;
+    assert_eq!(world.ledger(1).await[2..], ["again 1 queued(frequency_cap)", "again 1 queued(frequency_cap)"]);
+    world.pass(5 * 24).await;
+    world.settle().await;
+    assert_eq!(world.ledger(1).await[2..], ["again 1 sent", "again 1 sent"]);
+    assert_eq!(world.arrived_mails()[&email(1)].len(), 4);
+    world.replay().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_word_never_beats_a_newer_one() {
+    let world = World::new().await;
+    world.publish(&two_mails()).await;
+    world.deliver(vec![opened(1)]).await;
+    // An older "yes" after a newer "no", and the other way round.
+    let mut older = engaged(1, 2, "consent", &[]);
+    older.lead.as_mut().unwrap().consents = vec![consent(false, "2026-11-20T00:00:00Z")];
+    let mut oldest = engaged(1, 3, "consent", &[]);
+    oldest.lead.as_mut().unwrap().consents = vec![consent(true, "2026-11-10T00:00:00Z")];
+    world.deliver(vec![older, oldest]).await;
+    world.start_sender();
+    world.settle().await;
+    assert_eq!(world.ledger(1).await, ["hello 1 skipped(consent_withdrawn)"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_that_knows_no_such_person_suppresses_the_address() {
+    let script = Script { pinned: [(email(1), Fault::RcptNever)].into(), ..Script::default() };
+    let world = World::with(script, "").await;
+    world.publish(&two_mails()).await;
+    world.deliver(vec![opened(1), opened(2)]).await;
+    world.start_sender();
+    world.settle().await;
+    world.pass(48).await;
+    world.settle().await;
+    let ledger = world.ledger(1).await;
+    assert!(ledger[0].starts_with("hello 1 failed"), "{ledger:?}");
+    assert_eq!(world.ledger(2).await, ["hello 1 sent", "again 1 sent"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn paused_sending_stops_before_the_next_data() {
+    let world = World::new().await;
+    world.publish(&two_mails()).await;
+    sqlx::query("update sending set paused = true, reason = 'test'").execute(world.database.pool()).await.unwrap();
+    world.deliver(vec![opened(1)]).await;
+    world.start_sender();
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    assert_eq!(world.ledger(1).await, ["hello 1 queued"]);
+    sqlx::query("update sending set paused = false").execute(world.database.pool()).await.unwrap();
+    world.settle().await;
+    assert_eq!(world.ledger(1).await, ["hello 1 sent"]);
+}

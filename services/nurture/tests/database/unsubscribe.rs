@@ -1,0 +1,98 @@
+//! Unsubscribe against sending: whoever commits first is first, and nothing begins after a stop.
+
+use std::sync::Arc;
+
+use leadflow_nurture::mail::LinkKind;
+
+use crate::door::{message_of, open};
+use crate::support::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_ends_journeys_skips_what_waits_and_is_told_once() {
+    let world = World::new().await;
+    world.publish(&two_mails()).await;
+    world.start_sender();
+    world.deliver(vec![opened(1)]).await;
+    world.settle().await;
+    let door = open(&world).await;
+    let url = door.url(&world, "u", LinkKind::Unsubscribe, message_of(&world, 1).await, 0);
+    for _ in 0..2 {
+        let answer = door.client.post(&url).body("List-Unsubscribe=One-Click").send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+    }
+    let acts = world.acts().await;
+    assert_eq!(acts.len(), 1, "told once");
+    assert_eq!(acts[0].consent["marketing_email"], false);
+    assert_eq!(world.story(1).await.last().unwrap(), "exited pause");
+    world.pass(48).await;
+    world.settle().await;
+    assert_eq!(world.ledger(1).await, ["hello 1 sent"]);
+}
+
+/// Stops against senders, many at a time. How many mails began although a stop stood there, sent, skipped.
+async fn race(world: &World, people: std::ops::RangeInclusive<u128>) -> (i64, i64, i64) {
+    world.deliver(people.clone().map(opened).collect()).await;
+    let door = Arc::new(open(world).await);
+    let mut urls = Vec::new();
+    for n in people {
+        urls.push(door.url(world, "u", LinkKind::Unsubscribe, message_of(world, n).await, 0));
+    }
+    world.start_sender();
+    let stop = |(number, url): (usize, String)| {
+        let door = Arc::clone(&door);
+        async move {
+            tokio::time::sleep(std::time::Duration::from_millis(u64::try_from(number % 97).unwrap() * 7)).await;
+            let answer = door.client.post(&url).body("List-Unsubscribe=One-Click").send().await.unwrap();
+            assert_eq!(answer.status(), 200);
+        }
+    };
+    futures::future::join_all(urls.into_iter().enumerate().map(stop)).await;
+    world.mails_rest().await;
+    (
+        world.count("select count(*) from message where begun_after_stop").await,
+        world.count("select count(*) from message where state = 3").await,
+        world.count("select count(*) from message where state = 6").await,
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_mail_begins_after_a_stop() {
+    let world = watched().await;
+    let (wrong, sent, skipped) = race(&world, 1..=400).await;
+    assert_eq!(wrong, 0);
+    assert!(sent > 0 && skipped > 0, "both came first at times: {sent} sent, {skipped} skipped");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_last_look_mails_would_begin_after_a_stop() {
+    let world = watched().await;
+    world.database.switches().turn_off(leadflow_nurture::sender::LAST_LOOK);
+    for round in 0..10 {
+        if race(&world, round * 200 + 1..=round * 200 + 200).await.0 > 0 {
+            return;
+        }
+    }
+    panic!("two thousand races, and the look was never needed");
+}
+
+/// A world with the oracle's own column: whether a stop stood there, committed, when a mail was marked. Both sides hold the
+/// lock of the contact until they commit, so one of them is first.
+async fn watched() -> World {
+    let world = World::new().await;
+    for sql in [
+        "alter table message add column begun_after_stop boolean",
+        "create function watch_begin() returns trigger language plpgsql as $$ begin
+             if new.state = 2 and old.state = 1 then
+                 new.begun_after_stop = exists (select from suppression s where s.email_hash = new.email_hash);
+             end if;
+             return new;
+         end $$",
+        "create trigger watch_begin before update on message for each row execute function watch_begin()",
+    ] {
+        sqlx::query(sql).execute(world.database.pool()).await.unwrap();
+    }
+    // A journey that does not end by itself when somebody says stop: nothing but the look stands between them.
+    let head = "entry: { stage: [open] }\nexit: [mql]";
+    world.publish(&journey(head, "  - id: hello\n    email: { template: hello }\n  - id: stay\n    wait: { for: 30d }")).await;
+    world
+}
