@@ -1,6 +1,6 @@
 # Every entry is one script: `make help` lists them. Nothing is built by make itself.
 .DEFAULT_GOAL := help
-.PHONY: help run up down clean-local test lint fmt bench chaos
+.PHONY: help run up down clean-local test lint fmt bench chaos eval-mail
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.* ## /\1|/p' Makefile | awk -F'|' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -33,3 +33,6 @@ bench: ## the figures, as one table
 chaos: ## faults on purpose, judged by an oracle (SEED=n repeats one, FULL=1 takes its time)
 	@deploy/local/install.sh run
 	@tests/chaos/run.sh
+
+eval-mail: ## bounces, auto-replies and replies that others collected: how many are taken for what they are
+	@tests/eval-mail/run.sh

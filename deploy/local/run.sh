@@ -23,6 +23,7 @@ state="$root/.local"
 stop_everything() {
     stop_helpers
     stop_process leadflow TERM 25
+    stop_process mail-catcher TERM 5
     "$here/services.sh" stop "$state"
 }
 
@@ -73,14 +74,18 @@ bring_up() {
     "$here/services.sh" start "$state" 8>&-
     choose_port ingest 8080
     choose_port qualification 8081
+    choose_port nurture 8082
     choose_port assignment 8083
+    choose_port mail-catcher 2525
     write_config
     write_client_env
     attempt 'making the topics' topics apply >/dev/null
     attempt 'migrating the database' migrate up >/dev/null
     phase 'Starting every role'
+    start_mail_catcher
     start_leadflow
     attempt 'publishing the sample scoring model' model publish "$root/deploy/config/scoring.yaml" >/dev/null
+    attempt 'publishing the sample journey' journey publish "$root/deploy/config/journeys/warm-up.yaml" >/dev/null
     wait_until_ready
 }
 
@@ -121,6 +126,7 @@ clean() {
     [ -d "$state" ] || return 0
     take_turn '.local/ was not deleted'
     stop_process leadflow TERM 25
+    stop_process mail-catcher TERM 5
     # Tests, chaos and benchmarks keep services of their own in folders below.
     while read -r folder; do
         "$here/services.sh" remove "$folder" 8>&-

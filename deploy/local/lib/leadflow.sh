@@ -6,12 +6,14 @@
 binaries="${CARGO_TARGET_DIR:-$root/target}/release"
 leadflow="$binaries/leadflow"
 simulator="$binaries/simulator"
+mail_catcher="$binaries/mail-catcher"
+mails="$state/mails"
 leadflow_log="$state/log/leadflow.log"
 
 # build: cargo shows its own progress on a terminal; elsewhere a sign of life stands in for it.
 build() {
     [ -t 2 ] || start_ticker 'building'
-    (cd "$root" && cargo build --release --locked -p leadflow -p leadflow-simulator) 8>&- ||
+    (cd "$root" && cargo build --release --locked -p leadflow -p leadflow-simulator -p leadflow-mailbox) 8>&- ||
         fail 'the build failed' 'see the words of the compiler above' 'mend it, then the same command again'
     stop_ticker
 }
@@ -57,6 +59,22 @@ assignment:
   listen: "127.0.0.1:$(remembered_port assignment)"
   ops_listen: "127.0.0.1:$(($(remembered_port assignment) + 1000))"
   database: { url: "$ASSIGNMENT_DATABASE_URL" }
+nurture:
+  listen: "127.0.0.1:$(remembered_port nurture)"
+  ops_listen: "127.0.0.1:$(($(remembered_port nurture) + 1000))"
+  database: { url: "$NURTURE_DATABASE_URL" }
+  public_url: "http://127.0.0.1:$(remembered_port nurture)"
+  # The local mail catcher: it keeps every mail in .local/mails and delivers none.
+  smtp: { url: "smtp+plain://127.0.0.1:$(remembered_port mail-catcher)" }
+  sender:
+    name: Seller
+    email: hello@seller.example
+    postal_address: Seller, 1 Sample Street, 12345 Sampletown
+    message_id_domain: mail.seller.example
+    reply_domain: mail.seller.example
+  # On a trial nobody waits for the morning. In production leave this out: 20:00 to 08:00 of the lead's own day is quiet.
+  quiet_hours: null
+  topics: { news: News and guides, events: Invitations to events }
 END
 }
 
@@ -84,10 +102,12 @@ write_client_env() {
 # Written by deploy/local/run.sh at each start:  . .local/env
 export LEADFLOW_INGEST_URL='http://127.0.0.1:$(remembered_port ingest)'
 export LEADFLOW_QUALIFICATION_URL='http://127.0.0.1:$(remembered_port qualification)'
+export LEADFLOW_NURTURE_URL='http://127.0.0.1:$(remembered_port nurture)'
 export LEADFLOW_ASSIGNMENT_URL='http://127.0.0.1:$(remembered_port assignment)'
 export LEADFLOW_WRITE_KEY='$write_key'
 export LEADFLOW_API_KEY='$api_key'
 export LEADFLOW_CONFIG='$state/leadflow.yaml'
+export LEADFLOW_SMTP_SINK='$mails'
 export KAFKA_BROKERS='$KAFKA_BROKERS'
 export DATABASE_URL='${DATABASE_ADMIN_URL%/postgres}/leadflow'
 END
@@ -113,10 +133,17 @@ start_leadflow() {
     [ ! -e "$leadflow_log" ] || mv -f "$leadflow_log" "$leadflow_log.previous"
     start_process leadflow "$leadflow_log" "$leadflow" --config "$state/leadflow.yaml" serve all
     start_ticker 'waiting for the roles'
-    for role in ingest qualification assignment; do
+    for role in ingest qualification nurture assignment; do
         wait_for "$role" "its door did not open" port_is_taken "$(remembered_port "$role")"
     done
     stop_ticker
+}
+
+# start_mail_catcher: the relay of a laptop.
+start_mail_catcher() {
+    mkdir -p "$mails"
+    start_process mail-catcher "$state/log/mail-catcher.log" "$mail_catcher" \
+        --listen "127.0.0.1:$(remembered_port mail-catcher)" --folder "$mails"
 }
 
 # check_leadflow: it lives.
@@ -129,7 +156,7 @@ check_leadflow() {
 wait_until_ready() {
     local role port
     start_ticker 'waiting until every role is ready'
-    for role in ingest qualification assignment; do
+    for role in ingest qualification nurture assignment; do
         port=$(($(remembered_port "$role") + 1000))
         wait_for "$role" "http://127.0.0.1:$port/readyz does not answer 200" is_ready "$port"
     done

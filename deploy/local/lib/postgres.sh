@@ -5,7 +5,7 @@
 # (the caller sets the variables named above; what stands in single quotes is for an inner shell)
 
 # The services that keep state; each gets a role and a schema of its name.
-stateful_services=(qualification assignment)
+stateful_services=(qualification nurture assignment)
 
 # With all links resolved: the user postgres may not be able to read a link of ours.
 postgres_home=$(realpath -m "$state/postgres")

@@ -83,6 +83,8 @@ show_addresses() {
   doors for marketing   $LEADFLOW_INGEST_URL   HTTP (Segment-compatible, forms, e-mail) and gRPC
   leads                 $LEADFLOW_QUALIFICATION_URL   gRPC
   for sales tools       $LEADFLOW_ASSIGNMENT_URL   HTTP long poll and gRPC
+  links of our mails    $LEADFLOW_NURTURE_URL   HTTP; journeys: gRPC
+  mails that were sent  $(short "$mails")   caught here, delivered to nobody: $(short "$mail_catcher") list $(short "$mails")
   health and metrics    the same ports + 1000: /readyz /metrics
   Apache Kafka          $KAFKA_BROKERS
   PostgreSQL            psql "\$DATABASE_URL"

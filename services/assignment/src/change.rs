@@ -146,6 +146,13 @@ impl Change {
             self.moved.extend(held.current.clone());
             return;
         }
+        if state == AssignmentState::Offered {
+            current.respond_by = Timestamp::from_microsecond(outcome.respond_by_us).ok();
+            current.schedule_cut = outcome.schedule_cut;
+            lead.wake_at = current.respond_by;
+            self.moved.extend(held.current.clone());
+            return;
+        }
         current.ended_at = Some(self.now);
         *self.freed.entry(current.rep_id.clone()).or_default() += 1;
         if !outcome.credit.is_empty() {

@@ -1,6 +1,7 @@
 //! What the role is told: who writes, through which relay, and the manners of the house.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use leadflow_platform::consumer::ConsumerConfig;
@@ -11,10 +12,19 @@ use crate::domain::journey::source::WindowSource;
 use crate::domain::window::{self, Window};
 use crate::smtp::SmtpConfig;
 
-/// Everything beside the addresses of the role itself.
+/// Section `nurture`.
 #[derive(Clone, Debug, serde::Deserialize, garde::Validate, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NurtureConfig {
+    /// Public address: the door of the mails and gRPC together.
+    #[garde(skip)]
+    #[schemars(with = "String")]
+    pub listen: SocketAddr,
+    /// Health and metrics; the public port + 1000 on the same address if not given.
+    #[serde(default)]
+    #[garde(skip)]
+    #[schemars(with = "Option<String>")]
+    pub ops_listen: Option<SocketAddr>,
     /// Its own schema.
     #[garde(dive)]
     pub database: PgConfig,

@@ -4,6 +4,7 @@
 pub mod call;
 pub mod cast;
 pub mod door;
+pub mod inbox;
 pub mod load;
 pub mod reps;
 pub mod setup;

@@ -1,11 +1,15 @@
 //! `simulator`: the sample team, the sample story, and load, from the command line.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use jiff::Timestamp;
-use leadflow_simulator::{door::Doors, load, reps, setup, story};
+use leadflow_simulator::{door::Doors, inbox, load, reps, setup, story};
+
+/// A mail of a journey is there within this time.
+const MAIL_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Traffic that looks real, through public doors.
 #[derive(Parser)]
@@ -45,6 +49,9 @@ enum Command {
         /// How long the reps go on answering after the last call, seconds.
         #[arg(long, default_value_t = 5)]
         linger: u64,
+        /// Where mails of journeys arrive: people of the story answer them.
+        #[arg(long, env = "LEADFLOW_SMTP_SINK", value_name = "FOLDER")]
+        mailbox: Option<PathBuf>,
     },
     /// Send load: so many touches, one after another.
     Load {
@@ -64,8 +71,9 @@ async fn main() -> anyhow::Result<()> {
             let channel = setup::connect(&arguments.assignment_url, &arguments.api_key).await?;
             setup::sample_team(channel, now()).await
         }
-        Command::Run { run_number, print_curl, linger } => {
-            run(&arguments, &doors, *run_number, *print_curl, *linger).await
+        Command::Run { run_number, print_curl, linger, mailbox } => {
+            let scenes = story::story(arguments.seed, *run_number, now());
+            run(&arguments, &doors, &scenes, *print_curl, *linger, mailbox.as_deref()).await
         }
         Command::Load { touches } => {
             let mut load = load::Load::new(arguments.seed, load::Shape::default(), now());
@@ -82,19 +90,46 @@ async fn main() -> anyhow::Result<()> {
 async fn run(
     arguments: &Arguments,
     doors: &Doors,
-    run_number: u64,
+    scenes: &[story::Scene],
     print_curl: bool,
     linger: u64,
+    mailbox: Option<&Path>,
 ) -> anyhow::Result<()> {
-    let scenes = story::story(arguments.seed, run_number, now());
     let length = scenes.last().map_or(Duration::ZERO, |scene| scene.at);
     let channel = setup::connect(&arguments.assignment_url, &arguments.api_key).await?;
-    let (told, answered) = tokio::join!(
-        tell(doors, &scenes, print_curl),
-        reps::answer_offers(channel, length + Duration::from_secs(linger), 6)
+    let start = tokio::time::Instant::now();
+    let (told, answered, replied) = tokio::join!(
+        tell(doors, scenes, print_curl),
+        reps::answer_offers(channel, length + Duration::from_secs(linger), 6),
+        reply(doors, scenes, print_curl, mailbox, start),
     );
     told?;
     answered?;
+    replied
+}
+
+/// Who got a mail of a journey answers it.
+async fn reply(
+    doors: &Doors,
+    scenes: &[story::Scene],
+    print_curl: bool,
+    mailbox: Option<&Path>,
+    start: tokio::time::Instant,
+) -> anyhow::Result<()> {
+    let Some(mailbox) = mailbox else { return Ok(()) };
+    for reader in scenes.iter().filter_map(|scene| scene.reader.as_ref()) {
+        let Some(mail) = inbox::wait_for(mailbox, &reader.email, MAIL_PATIENCE).await? else {
+            anyhow::bail!("no mail came to {} within {} s", reader.email, MAIL_PATIENCE.as_secs());
+        };
+        let second = || start.elapsed().as_secs_f32();
+        eprintln!("  {:>5.1}s  {} gets a mail of the journey: {:?}", second(), reader.given_name, mail.subject);
+        let call = inbox::answer(reader, &mail, now());
+        eprintln!("  {:>5.1}s  {} answers it", second(), reader.given_name);
+        if print_curl {
+            eprintln!("          {}", call.curl());
+        }
+        doors.deliver(&call, 30).await?;
+    }
     Ok(())
 }
 

@@ -19,6 +19,21 @@ pub struct Scene {
     pub call: Call,
     /// Whether the door must refuse it.
     pub refused: bool,
+    /// Who will answer the mail that this brings, if there is a mailbox to look into.
+    pub reader: Option<Reader>,
+}
+
+/// Somebody who answers a mail.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    /// First name, for the one who watches.
+    pub given_name: &'static str,
+    /// First and last name.
+    pub name: String,
+    /// Address.
+    pub email: String,
+    /// Message-ID of the answer.
+    pub answer_id: String,
 }
 
 /// Writes the story. `now` is the start of the run: older touches carry earlier timestamps.
@@ -33,6 +48,7 @@ pub fn story(seed: u64, run_number: u64, now: Timestamp) -> Vec<Scene> {
         scenes: Vec::new(),
     };
     writer.asks_for_a_demo();
+    writer.is_not_ready_yet();
     writer.warms_up_to_the_threshold();
     writer.calls_back_by_phone();
     writer.chats();
@@ -58,7 +74,7 @@ struct Writer {
 
 impl Writer {
     fn scene(&mut self, title: impl Into<String>, call: Call) {
-        self.scenes.push(Scene { at: self.at, title: title.into(), call, refused: false });
+        self.scenes.push(Scene { at: self.at, title: title.into(), call, refused: false, reader: None });
         self.at += Duration::from_millis(120);
     }
 
@@ -126,6 +142,29 @@ impl Writer {
         );
         self.scene(format!("{} asks for a demo", ada.given_name), call.clone());
         self.scene("the same click again, by a nervous browser: nothing changes", call);
+    }
+
+    /// Nobody a sales executive should call today: a journey writes, and the answer makes the difference.
+    fn is_not_ready_yet(&mut self) {
+        let hana = self.casting.person();
+        let fields = vec![
+            ("name", format!("{} {}", hana.given_name, hana.family_name)),
+            ("email", hana.email.clone()),
+            ("company", hana.company.to_owned()),
+            ("newsletter", "yes".to_owned()),
+            ("message_id", self.message_id()),
+        ];
+        let reader = Reader {
+            given_name: hana.given_name,
+            name: format!("{} {}", hana.given_name, hana.family_name),
+            email: hana.email.clone(),
+            answer_id: self.message_id(),
+        };
+        let title = format!("{} wants the newsletter, and nothing else", hana.given_name);
+        self.scene(title, Call::Form { form: "contact", fields });
+        if let Some(scene) = self.scenes.last_mut() {
+            scene.reader = Some(reader);
+        }
     }
 
     fn warms_up_to_the_threshold(&mut self) {
@@ -234,6 +273,7 @@ impl Writer {
             title: "a call without userId and anonymousId: refused with the reason".to_owned(),
             call: Call::Segment { method: "track", body },
             refused: true,
+            reader: None,
         };
         self.scenes.push(scene);
     }

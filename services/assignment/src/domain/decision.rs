@@ -195,9 +195,19 @@ pub struct ByRep {
     pub stage: i32,
 }
 
-/// The clock's word.
+/// The clock's word. An offer that was seen needs nothing else.
 #[derive(Clone, PartialEq, prost::Message)]
-pub struct Expire {}
+pub struct Expire {
+    /// The broker has not acknowledged the offer yet: nobody could see it.
+    #[prost(bool, tag = "1")]
+    pub unseen: bool,
+    /// Of the pool at this moment; 0: it makes no offers any more.
+    #[prost(int64, tag = "2")]
+    pub offer_timeout_us: i64,
+    /// Of the rep at this moment, as in [`Candidate`].
+    #[prost(int64, tag = "3")]
+    pub open_until_us: i64,
+}
 
 /// Why a lead leaves its rep: `disqualified`, `merged`, `erased`, `deactivated`.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -213,7 +223,7 @@ pub struct End {
 /// What followed.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct DecisionOutcome {
-    /// offer, assign, wait, accept, decline, expire, outcome, withdraw, close; or `refused`.
+    /// offer, assign, wait, accept, decline, expire, renew, outcome, withdraw, close; or `refused`.
     #[prost(string, tag = "1")]
     pub result: String,
     /// Of `refused`: UPPER_SNAKE reason.
@@ -231,7 +241,7 @@ pub struct DecisionOutcome {
     /// `AssignmentState` afterwards; 0: there is no assignment.
     #[prost(int32, tag = "6")]
     pub assignment_state: i32,
-    /// Of an offer; 0: none.
+    /// Of an offer, new or renewed; 0: none.
     #[prost(int64, tag = "7")]
     pub respond_by_us: i64,
     /// `respond_by` is the end of the rep's schedule.
@@ -295,7 +305,7 @@ pub fn decide(input: &DecisionInput) -> DecisionOutcome {
         Some(Question::Place(place)) => place::place(&input.lead, place, input.now_us).outcome,
         Some(Question::Accept(by)) => offer::accept(&input.lead, by, input.now_us),
         Some(Question::Decline(by)) => offer::decline(&input.lead, by, input.now_us),
-        Some(Question::Expire(_)) => offer::expire(&input.lead, input.now_us),
+        Some(Question::Expire(expire)) => offer::expire(&input.lead, expire, input.now_us),
         Some(Question::Outcome(by)) => offer::outcome(&input.lead, by),
         Some(Question::End(end)) => offer::end(&input.lead, end),
         None => DecisionOutcome::refused(&input.lead, "NO_QUESTION"),

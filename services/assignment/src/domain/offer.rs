@@ -1,7 +1,8 @@
 //! What may happen to a lead that a rep has: offered -> accepted | declined | expired | withdrawn, accepted -> closed.
-//! Closed leaves the set of active assignments and frees the rep's capacity, so that a recycled lead can be offered again.
+//! Closed leaves the set of active assignments and frees the rep's capacity, so that a recycled lead can be offered again. An
+//! offer that nobody could see does not expire, it is renewed.
 
-use super::decision::{ByRep, Current, DecisionOutcome, End, LeadFacts, ReasonLine};
+use super::decision::{ByRep, Current, DecisionOutcome, End, Expire, LeadFacts, NO_END, ReasonLine};
 use super::lead::{AssignmentState, LeadState, Stage};
 
 /// Reasons to give an offer back that are not the rep's choice: his offer is taken out of the shares. Any other reason
@@ -18,6 +19,9 @@ pub const VALID_DECLINE_REASONS: [&str; 7] = [
 
 /// The reason that nobody answered: the rep's hours ended before the time to answer was over.
 pub const SCHEDULE_ENDED: &str = "schedule_ended";
+
+/// For how long an offer is renewed whose pool makes none any more.
+const RENEWED_US: i64 = 60_000_000;
 
 /// The one reason to end that is no stage: the rep left, the lead stays.
 pub const DEACTIVATED: &str = "deactivated";
@@ -56,12 +60,13 @@ pub fn decline(lead: &LeadFacts, by: &ByRep, now_us: i64) -> DecisionOutcome {
     }
 }
 
-/// The time to answer is over.
+/// The time to answer is over. Of an offer that nobody could see it begins anew: not answering says nothing of the rep.
 #[must_use]
-pub fn expire(lead: &LeadFacts, now_us: i64) -> DecisionOutcome {
+pub fn expire(lead: &LeadFacts, expire: &Expire, now_us: i64) -> DecisionOutcome {
     match offered(lead) {
         Err(refusal) => DecisionOutcome::refused(lead, refusal),
         Ok(current) if !is_over(current, now_us) => DecisionOutcome::refused(lead, "NOT_YET"),
+        Ok(current) if expire.unseen => renew(lead, current, expire, now_us),
         Ok(current) => {
             let text = if current.schedule_cut { SCHEDULE_ENDED } else { "no answer in time" };
             DecisionOutcome {
@@ -71,6 +76,30 @@ pub fn expire(lead: &LeadFacts, now_us: i64) -> DecisionOutcome {
             }
         }
     }
+}
+
+fn renew(lead: &LeadFacts, current: &Current, expire: &Expire, now_us: i64) -> DecisionOutcome {
+    let timeout_us = if expire.offer_timeout_us > 0 { expire.offer_timeout_us } else { RENEWED_US };
+    let (respond_by_us, schedule_cut) = respond_by(now_us, timeout_us, expire.open_until_us);
+    let text = "the offer was not published yet: the time to answer begins anew".to_owned();
+    DecisionOutcome {
+        result: "renew".to_owned(),
+        state: LeadState::Offered as i32,
+        stage: lead.stage,
+        assignment_state: AssignmentState::Offered as i32,
+        respond_by_us,
+        schedule_cut,
+        reasons: vec![ReasonLine { code: "not_published".to_owned(), text }],
+        ..kept(lead, current)
+    }
+}
+
+/// Until when a rep has to answer, and whether his hours end before his time is over. Outside his hours, where only renewed
+/// offers are, he has the whole time, and not answering is no fault of his.
+pub(super) const fn respond_by(now_us: i64, timeout_us: i64, open_until_us: i64) -> (i64, bool) {
+    let answer_by = now_us.saturating_add(timeout_us);
+    let schedule_cut = open_until_us != NO_END && open_until_us < answer_by;
+    (if schedule_cut && open_until_us > now_us { open_until_us } else { answer_by }, schedule_cut)
 }
 
 /// What became of an accepted lead: sql keeps it, recycled, won and lost close it.

@@ -72,14 +72,37 @@ fn answers_to_an_offer() {
 
 #[test]
 fn an_offer_runs_out_not_earlier_than_it_says() {
-    assert_eq!(expire(&offered(), NOW).refusal, "NOT_YET");
-    assert_eq!(told(&expire(&offered(), NOW + 1)), ("expire", 1, 1, 4, ""));
-    assert_eq!(expire(&accepted(), NOW + 1).refusal, "NOT_OFFERED");
+    let seen = Expire::default();
+    assert_eq!(expire(&offered(), &seen, NOW).refusal, "NOT_YET");
+    assert_eq!(told(&expire(&offered(), &seen, NOW + 1)), ("expire", 1, 1, 4, ""));
+    assert_eq!(expire(&accepted(), &seen, NOW + 1).refusal, "NOT_OFFERED");
     let mut cut = offered();
     cut.current.as_mut().unwrap().schedule_cut = true;
-    assert_eq!(told(&expire(&cut, NOW + 1)), ("expire", 1, 1, 4, SCHEDULE_ENDED), "going home is no fault");
+    assert_eq!(told(&expire(&cut, &seen, NOW + 1)), ("expire", 1, 1, 4, SCHEDULE_ENDED), "going home is no fault");
     cut.current.as_mut().unwrap().shared = false;
-    assert_eq!(expire(&cut, NOW + 1).credit, "", "what was not shared out is not given back");
+    assert_eq!(expire(&cut, &seen, NOW + 1).credit, "", "what was not shared out is not given back");
+}
+
+#[test]
+fn an_offer_that_nobody_could_see_begins_anew() {
+    const NOBODY_OPEN: i64 = 0;
+    let now = NOW + 1;
+    let renewed = |offer_timeout_us, open_until_us| {
+        let outcome = expire(&offered(), &Expire { unseen: true, offer_timeout_us, open_until_us }, now);
+        assert_eq!(told(&outcome), ("renew", 2, 1, 1, ""));
+        assert_eq!((outcome.round, outcome.rep_id.as_str()), (2, "ana"));
+        (outcome.respond_by_us - now, outcome.schedule_cut)
+    };
+    assert_eq!(renewed(600, NO_END), (600, false));
+    assert_eq!(renewed(600, now + 600), (600, false));
+    assert_eq!(renewed(600, now + 599), (599, true), "cut by the rep's hours, as every offer");
+    for closed in [now, now - 1, NOBODY_OPEN] {
+        assert_eq!(renewed(600, closed), (600, true), "outside his hours he has time, and no duty");
+    }
+    assert_eq!(renewed(0, NO_END), (RENEWED_US, false), "the pool makes no offers any more");
+    let unseen = Expire { unseen: true, offer_timeout_us: 600, open_until_us: NO_END };
+    assert_eq!(expire(&offered(), &unseen, NOW).refusal, "NOT_YET");
+    assert_eq!(expire(&accepted(), &unseen, now).refusal, "NOT_OFFERED");
 }
 
 #[test]
@@ -143,7 +166,10 @@ fn any_question() -> impl Strategy<Value = Option<Question>> {
         by_rep().prop_map(|by| Some(Question::Accept(by))),
         by_rep().prop_map(|by| Some(Question::Decline(by))),
         by_rep().prop_map(|by| Some(Question::Outcome(by))),
-        Just(Some(Question::Expire(Expire {}))),
+        (any::<bool>(), 0..3_i64, -1..4_i64).prop_map(|(unseen, timeout, open)| {
+            let open_until_us = if open < 0 { open + NOW } else { open };
+            Some(Question::Expire(Expire { unseen, offer_timeout_us: timeout, open_until_us }))
+        }),
         Just(Some(Question::End(ends("disqualified", Stage::Disqualified)))),
         Just(Some(Question::End(ends(DEACTIVATED, Stage::Open)))),
     ]

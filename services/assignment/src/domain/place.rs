@@ -1,11 +1,12 @@
 //! Who gets this lead: the owner of the person or account if he may, else the one among the eligible members whose turn
 //! it is, else nobody for now.
 
-use super::decision::{Candidate, DecisionOutcome, LeadFacts, NO_END, Place, ReasonLine, Rejected};
+use super::decision::{Candidate, DecisionOutcome, LeadFacts, Place, ReasonLine, Rejected};
 use super::eligibility::{self, Why};
 use super::fairness::{self, Share};
 use super::lead::{AssignmentState, LeadState, Priority, Stage};
 use super::ledger::{Account, Ledger, Stretch};
+use super::offer;
 
 /// A decision with what it does to the ledger, which the shell keeps for the next lead.
 #[derive(Clone, Debug, PartialEq)]
@@ -158,15 +159,14 @@ fn placed_with(
             ..common
         };
     }
-    let answer_by = now_us.saturating_add(pool.offer_timeout_us);
-    let open_until = choice.candidate.open_until_us;
-    let schedule_cut = open_until != NO_END && open_until < answer_by;
+    let (respond_by_us, schedule_cut) =
+        offer::respond_by(now_us, pool.offer_timeout_us, choice.candidate.open_until_us);
     DecisionOutcome {
         result: "offer".to_owned(),
         state: LeadState::Offered as i32,
         stage: lead.stage,
         assignment_state: AssignmentState::Offered as i32,
-        respond_by_us: if schedule_cut { open_until } else { answer_by },
+        respond_by_us,
         schedule_cut,
         ..common
     }

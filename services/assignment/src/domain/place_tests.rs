@@ -1,6 +1,6 @@
 //! Who gets a lead, who does not and why, and when the next try is worth it.
 
-use super::super::decision::{DecisionInput, Question, Replay, record, replay};
+use super::super::decision::{DecisionInput, NO_END, Question, Replay, record, replay};
 use super::*;
 
 const NOW: i64 = 1_000_000_000;

@@ -1,6 +1,8 @@
-//! Offers that nobody answered. The lead's row is the root and its only lock: a rep who accepts and the clock that expires
-//! meet there, and whoever comes second finds it decided. A crash rolls back, and the offer is due again at once.
+//! Offers that nobody answered; those that nobody could see begin anew. The lead's row is the root and its only lock: a rep
+//! who accepts and the clock that expires meet there, and whoever comes second finds it decided. A crash rolls back, and the
+//! offer is due again at once.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,16 +11,16 @@ use leadflow_platform::outbox::{self, PublisherHandle};
 use leadflow_platform::pg::{Database, FailureKind, Mechanism, PgError};
 use leadflow_platform::run::Tasks;
 use leadflow_platform::timers::{self, ATTEMPTS, GivenUp, Next};
-use leadflow_proto::assignment::v1::Declined;
+use leadflow_proto::assignment::v1::{Assignment, Declined};
 use tokio::sync::Notify;
 
-use super::PlannerHandle;
+use super::{PlannerHandle, unseen};
 use crate::change::Change;
 use crate::domain::decision::{Expire, Question};
-use crate::domain::lead::AssignmentState;
+use crate::domain::lead::{AssignmentState, LeadState};
 use crate::held::{Held, hold_locked};
 use crate::store;
-use crate::wire::event::Happened;
+use crate::wire::event::{self, Happened};
 
 /// Offers in one transaction.
 const PAGE: i64 = 500;
@@ -30,6 +32,10 @@ const PUSH_BACK: Duration = Duration::from_secs(30);
 
 /// The timer meets answers at the lead's lock. A test turns it off to see one offer expire and be accepted.
 pub const LEAD_IS_LOCKED: Mechanism = Mechanism("assignment.lead_is_locked");
+
+/// An offer that the broker has not acknowledged does not expire. A test turns it off to see offers pass from one rep to the
+/// next while the broker is away and nobody can see them.
+pub const UNSEEN_OFFERS_STAY: Mechanism = Mechanism("assignment.unseen_offers_stay");
 
 /// The timer of offers.
 #[derive(Clone)]
@@ -91,14 +97,23 @@ impl Expiry {
         let expired = i64::try_from(leads.len()).unwrap_or(i64::MAX);
         let due: Vec<_> = leads.iter().filter_map(|lead| lead.wake_at).collect();
         let mut held = hold_locked(&mut tx, leads).await?;
+        let unseen = match self.database.is_on(UNSEEN_OFFERS_STAY) {
+            true => unseen::unseen(&mut tx, &held).await?,
+            false => HashMap::new(),
+        };
         let mut change = Change::new(now, self.incarnation);
-        held.iter_mut().for_each(|held| expire(&mut change, held));
+        for held in &mut held {
+            let question = unseen.get(&held.lead.lead_id).cloned().unwrap_or_default();
+            expire(&mut change, held, question);
+        }
         change.write(&mut tx, &held).await?;
         outbox::append(&mut tx, &change.outbox).await?;
         tx.commit().await?;
         due.into_iter().for_each(|due| timers::record_late("offer", due, now));
         self.publisher.wake();
-        self.planner.wake_all();
+        if change.wants_planning() {
+            self.planner.wake_all();
+        }
         Ok(expired)
     }
 
@@ -144,13 +159,20 @@ impl Expiry {
     }
 }
 
-fn expire(change: &mut Change, held: &mut Held) {
-    let outcome = change.answer(held, Question::Expire(Expire {}), true, None);
+fn expire(change: &mut Change, held: &mut Held, question: Expire) {
+    let outcome = change.answer(held, Question::Expire(question), true, None);
     if outcome.is_refused() {
         // The index says offered and due; a row that says otherwise would come back forever.
         tracing::error!(lead.id = %held.lead.lead_id, refusal = outcome.refusal, "a due offer did not expire");
         held.lead.wake_at = None;
         held.touched = true;
+        return;
+    }
+    if held.lead.state == LeadState::Offered {
+        // Renewed: readers learn until when.
+        let respond_by = held.lead.wake_at.map(event::timestamp);
+        let told = held.assignment_as_told().map(|told| Assignment { respond_by, ..told });
+        change.tell(held, told, Happened::Updated);
         return;
     }
     let reason = outcome.reasons.first().map(|line| line.text.clone()).unwrap_or_default();

@@ -7,6 +7,7 @@
 pub mod candidates;
 pub mod expiry;
 pub mod page;
+mod unseen;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};

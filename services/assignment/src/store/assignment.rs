@@ -121,9 +121,10 @@ pub async fn update(connection: &mut PgConnection, changed: &[Assignment]) -> Re
     }
     sqlx::query(
         "update assignment a set state = c.state, touched_at = c.touched_at, accepted_at = c.accepted_at,
-             ended_at = c.ended_at
-         from unnest($1::uuid[], $2::smallint[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[])
-             as c (assignment_id, state, touched_at, accepted_at, ended_at)
+             ended_at = c.ended_at, respond_by = c.respond_by, schedule_cut = c.schedule_cut
+         from unnest($1::uuid[], $2::smallint[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[],
+             $6::timestamptz[], $7::boolean[])
+             as c (assignment_id, state, touched_at, accepted_at, ended_at, respond_by, schedule_cut)
          where a.assignment_id = c.assignment_id",
     )
     .bind(changed.iter().map(|each| each.assignment_id).collect::<Vec<_>>())
@@ -131,6 +132,8 @@ pub async fn update(connection: &mut PgConnection, changed: &[Assignment]) -> Re
     .bind(changed.iter().map(|each| to_sql_option(each.touched_at)).collect::<Vec<_>>())
     .bind(changed.iter().map(|each| to_sql_option(each.accepted_at)).collect::<Vec<_>>())
     .bind(changed.iter().map(|each| to_sql_option(each.ended_at)).collect::<Vec<_>>())
+    .bind(changed.iter().map(|each| to_sql_option(each.respond_by)).collect::<Vec<_>>())
+    .bind(changed.iter().map(|each| each.schedule_cut).collect::<Vec<_>>())
     .execute(connection)
     .await?;
     Ok(())

@@ -26,7 +26,7 @@ pub struct NewDecision {
 }
 
 /// Results with their numbers in the table.
-const KINDS: [(i16, &str); 9] = [
+const KINDS: [(i16, &str); 10] = [
     (1, "offer"),
     (2, "assign"),
     (3, "wait"),
@@ -36,6 +36,7 @@ const KINDS: [(i16, &str); 9] = [
     (7, "outcome"),
     (8, "withdraw"),
     (9, "close"),
+    (10, "renew"),
 ];
 
 /// Number of a result; 0 if there is none.

@@ -11,6 +11,7 @@ pub mod owner;
 pub mod pool;
 pub mod queue;
 pub mod rep;
+pub mod unpublished;
 
 use std::time::Duration;
 

@@ -36,7 +36,7 @@ pub enum Happened {
     Touched(Touched),
     /// What became of it.
     Outcome(Outcome),
-    /// Contact or external id changed.
+    /// Contact, external id or time to answer changed.
     Updated,
     /// The person asked again.
     HandRaised(HandRaised),

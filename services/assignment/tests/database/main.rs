@@ -10,4 +10,5 @@ mod races;
 mod samples;
 mod stream;
 mod support;
+mod unseen;
 mod walking_line;

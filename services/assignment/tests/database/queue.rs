@@ -195,6 +195,7 @@ async fn a_lead_whose_timer_fails_is_pushed_back_and_given_up_after_five_attempt
     // A count that is wrong makes the row's own check refuse the expiry: a defect, of which one lead must not hold up others.
     sqlx::query("update rep set open_count = 0 where rep_id = 'ana'").execute(world.database.pool()).await.unwrap();
     world.pass(600).await;
+    world.publish().await;
     let step = async || while world.expiry.step().await.unwrap() == Next::AtOnce {};
     step().await;
     let facts = |told: Vec<leadflow_proto::assignment::v1::AssignmentEvent>| {

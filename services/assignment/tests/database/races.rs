@@ -175,6 +175,7 @@ async fn the_timer_and_an_answer_meet_on_one_root() {
     world.reps(&["ana"]).await;
     world.pool(&[("ana", 1)], 600).await;
     world.deliver((1..=40).flat_map(|n| [opened(n), qualified(n)]).collect()).await;
+    world.publish().await;
     // Half of the answers begin before the offers are over, half after.
     let mut race = JoinSet::new();
     for n in 1..=40_u128 {
@@ -218,6 +219,7 @@ async fn red_without_the_leads_lock_one_offer_is_accepted_and_expires() {
     world.reps(&["ana"]).await;
     world.pool(&[("ana", 1)], 600).await;
     world.deliver(vec![opened(1), qualified(1)]).await;
+    world.publish().await;
     // An answer takes a while to commit; meanwhile the offer runs out.
     let slow = "create function slow() returns trigger language plpgsql as $$ begin perform pg_sleep(1); return new; end $$; \
                 create trigger slow before insert on decision for each row when (new.kind = 4) execute function slow()";
@@ -328,6 +330,7 @@ async fn answer_everything(world: &World, names: &[String], seed: u128) {
             world.desk.set_presence(rep_id, step % 80 != 0).await.unwrap();
         }
         if step % 5 == 0 {
+            world.publish().await;
             world.expiry.step().await.unwrap();
         }
     }

@@ -57,6 +57,7 @@ impl World {
         let test = TestDatabase::new("assignment", &Migrations::new(&MIGRATIONS).unwrap()).await;
         let database = test.database().clone();
         clock::stop_at(&database, at(NOW)).await.unwrap();
+        sqlx::query("create table published (like outbox)").execute(database.pool()).await.unwrap();
         Self::over(test, database)
     }
 
@@ -170,8 +171,21 @@ impl World {
         }
     }
 
-    /// Lets offers expire and plans.
+    /// The broker acknowledges what was told so far.
+    pub async fn publish(&self) {
+        let sql =
+            "with gone as (delete from outbox where topic = 5 returning *) insert into published select * from gone";
+        sqlx::query(sql).execute(self.database.pool()).await.unwrap();
+    }
+
+    /// Publishes, lets offers expire and plans.
     pub async fn tick(&self) {
+        self.publish().await;
+        self.tick_without_broker().await;
+    }
+
+    /// Lets offers expire and plans; nobody outside hears of anything.
+    pub async fn tick_without_broker(&self) {
         while self.expiry.step().await.unwrap() == Next::AtOnce {}
         self.plan().await;
     }
@@ -230,12 +244,10 @@ impl World {
         clock::stop_at(&self.database, now.checked_add(seconds.seconds()).unwrap()).await.unwrap();
     }
 
-    /// Everything that was told, in order.
+    /// Everything that was told, in order, published or not.
     pub async fn told(&self) -> Vec<AssignmentEvent> {
-        let rows: Vec<(Vec<u8>,)> = sqlx::query_as("select payload from outbox where topic = 5 order by id")
-            .fetch_all(self.database.pool())
-            .await
-            .unwrap();
+        let sql = "select payload from (select * from published union all select * from outbox) t where topic = 5 order by id";
+        let rows: Vec<(Vec<u8>,)> = sqlx::query_as(sql).fetch_all(self.database.pool()).await.unwrap();
         rows.iter().map(|(payload,)| AssignmentEvent::decode(payload.as_slice()).unwrap()).collect()
     }
 

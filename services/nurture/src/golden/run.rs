@@ -84,7 +84,8 @@ impl Stage<'_> {
         let mut story = case.story.iter().peekable();
         let mut now_us = i64::MIN;
         for _ in 0..MOST_TURNS {
-            let timer = self.next_timer();
+            // What was due while the journey stood still is due now.
+            let timer = self.next_timer().map(|at| at.max(now_us));
             let told = story.peek().and_then(|moment| moment.at).map(Timestamp::as_microsecond);
             let told = story.peek().map(|_| told.unwrap_or(now_us.max(0)));
             let next = [timer, told].into_iter().flatten().min();
@@ -144,6 +145,9 @@ impl Stage<'_> {
             properties: act.properties.iter().map(|(name, value)| (format!("properties.{name}"), value.clone())).collect(),
             event_id: Vec::new(),
         });
+        if let Some(act) = &act {
+            self.hear(act);
+        }
         let happened = Happened {
             assigned: (self.lead.owned && !was_owned) || matches!(moment.stage.as_deref(), Some("sal" | "sql")),
             qualified: moment.stage.as_deref() == Some("mql"),
@@ -166,6 +170,18 @@ impl Stage<'_> {
         if !self.paused {
             self.enrol(act.as_ref(), moment.historical, now_us);
         }
+    }
+
+    /// What the role hears in an act beside the journey: nothing more is sent after some of them.
+    fn hear(&mut self, act: &ActFacts) {
+        let hard = act.properties.get("properties.bounce_class").is_some_and(|class| class == "hard");
+        let reason = match act.kind.as_str() {
+            "unsubscribed" => "unsubscribed",
+            "email_complained" => "complaint",
+            "email_bounced" if hard => "hard_bounce",
+            _ => return,
+        };
+        reason.clone_into(&mut self.suppressed);
     }
 
     fn enrol(&mut self, act: Option<&ActFacts>, historical: bool, now_us: i64) {

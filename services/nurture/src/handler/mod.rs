@@ -17,6 +17,7 @@ use uuid::Uuid;
 use self::fold::Fold;
 use crate::change::{Change, Setting};
 use crate::journeys::Journeys;
+use crate::mail::LinkSigner;
 use crate::sender::wake::Wakers;
 use crate::store;
 use crate::wire::lead_event::{self, LeadNews};
@@ -31,6 +32,7 @@ pub struct Intake {
     pub(crate) journeys: Arc<Journeys>,
     pub(crate) default_zone: Arc<str>,
     pub(crate) wakers: Wakers,
+    signer: LinkSigner,
 }
 
 impl Intake {
@@ -43,7 +45,8 @@ impl Intake {
         default_zone: &str,
         wakers: Wakers,
     ) -> Self {
-        Self { incarnation, identity_key, journeys, default_zone: default_zone.into(), wakers }
+        let signer = LinkSigner::new((*identity_key).clone());
+        Self { incarnation, identity_key, journeys, default_zone: default_zone.into(), wakers, signer }
     }
 
     /// The contact of an address, or of a lead without one.
@@ -68,7 +71,15 @@ impl Handler for Intake {
 
     fn decode(&self, record: &Record) -> Result<LeadNews, Poison> {
         let event = LeadEvent::decode(record.value.as_slice()).map_err(|error| Poison(error.to_string()))?;
-        lead_event::read(event).map_err(|error| Poison(error.to_string()))
+        let mut news = lead_event::read(event).map_err(|error| Poison(error.to_string()))?;
+        // Mail programs that name no mail in their headers still answer to our address. Whoever made a token up is nobody.
+        if let Some(report) = &mut news.report
+            && report.message_id.is_none()
+            && !report.reply_token.is_empty()
+        {
+            report.message_id = self.signer.open_reply(&format!("reply+{}", report.reply_token));
+        }
+        Ok(news)
     }
 
     async fn handle<'a>(

@@ -59,6 +59,8 @@ pub struct Report {
     pub kind: ReportKind,
     /// Of our mail; none: it does not say which.
     pub message_id: Option<Uuid>,
+    /// Of the reply address that it came to, not yet checked; empty: none.
+    pub reply_token: String,
     /// When it happened.
     pub at: Timestamp,
 }
@@ -166,7 +168,7 @@ fn report(engaged: &LeadEngaged, at: Timestamp) -> Option<Report> {
         _ => return None,
     };
     let message_id = [property("message_id"), property("in_reply_to")].into_iter().find_map(message_id);
-    Some(Report { kind, message_id, at })
+    Some(Report { kind, message_id, reply_token: property("reply_token").to_owned(), at })
 }
 
 /// Our Message-IDs are `<uuid@domain>`.

@@ -72,7 +72,7 @@ impl World {
         let mailbox = Mailbox::start(Config::new(&folder).with_script(script)).await.unwrap();
         let cap = if more.contains("frequency_cap") { "" } else { "frequency_cap: null\n" };
         let yaml = format!(
-            "database: {{ url: \"postgres://unused\" }}\npublic_url: http://127.0.0.1:8082\nquiet_hours: null\n{cap}\
+            "listen: 127.0.0.1:0\ndatabase: {{ url: \"postgres://unused\" }}\npublic_url: http://127.0.0.1:8082\nquiet_hours: null\n{cap}\
              sender: {{ name: Seller, email: hello@seller.example, postal_address: \"1 Sample Street, 12345 Sampletown\" }}\n\
              smtp:\n  url: smtp+plain://{}\n  pool_size: 4\n  timeouts: {{ pool: 5, connect: 2, greeting: 0.5, command: 0.5, data: 0.5, body: 1, final_reply: 0.5 }}\n{more}",
             mailbox.address

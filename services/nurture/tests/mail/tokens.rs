@@ -61,7 +61,12 @@ proptest! {
     }
 
     #[test]
-    fn an_answer_finds_its_message_whatever_the_case(message: u128, flips in proptest::collection::vec(any::<bool>(), 58), at in 6..58_usize, bit in 0..5_u8) {
+    fn an_answer_finds_its_message_whatever_the_case(
+        message: u128,
+        flips in proptest::collection::vec(any::<bool>(), 58),
+        at in 6..58_usize,
+        bit in 0..5_u8,
+    ) {
         let message = Uuid::from_u128(message);
         let address = signer().reply_address(message, "in.example.com");
         let local = address.strip_suffix("@in.example.com").unwrap();

@@ -77,7 +77,7 @@ pub async fn erase(
     store::profile::delete(connection, &[id]).await?;
     store::review::forget(connection, &[id]).await?;
     store::decision::take_inputs(connection, id).await?;
-    let fresh = store::identifier::bury(connection, &ids, now).await?;
+    let fresh = store::tombstone::bury(connection, &ids, now).await?;
     for (identifier, person) in fresh {
         // Nobody yet, for whoever comes later under this identifier.
         let uid = Uuid::new_v5(&work.people[&id].uid, format!("erased:{}", identifier.0).as_bytes());

@@ -19,7 +19,7 @@ use crate::work::Work;
 
 use super::Guards;
 use super::batch::Batch;
-use super::{claims, ties};
+use super::{claims, returned, ties};
 
 /// Does it all: everybody concerned is in `work` then, locked or new. Gives, by slot, whose the identifier is now.
 pub(super) async fn identify(
@@ -32,8 +32,9 @@ pub(super) async fn identify(
     find_or_insert(connection, batch, work.now).await?;
     let claims = claims::new_claims(connection, batch).await?;
     let mut expected: BTreeMap<PersonId, Expected> = BTreeMap::new();
-    let credited = batch.items.iter().filter_map(|item| item.credited).map(|slot| &batch.slots[slot]);
-    for known in credited.filter(|slot| !slot.is_new).filter_map(|slot| slot.known) {
+    let credited = batch.items.iter().filter_map(|item| item.credited);
+    let concerned = credited.chain(returned::slots(batch)).map(|slot| &batch.slots[slot]);
+    for known in concerned.filter(|slot| !slot.is_new).filter_map(|slot| slot.known) {
         expected.entry(known.person).or_default().see_departures(known.departures);
     }
     let questions = ties::read(connection, batch, claims, &mut expected).await?;
@@ -94,7 +95,7 @@ async fn find_or_insert(
     for (key, id, person) in store::identifier::insert_missing(connection, &mut missing, now).await? {
         let Some(slot) = batch.find(&key) else { continue };
         let node = Node { id, kind: key.kind, parent: None, person: None };
-        batch.slots[slot].known = Some(Known { node, person, departures: 0, erased_at: None });
+        batch.slots[slot].known = Some(Known { node, person, departures: 0, erased_at: None, has_value: true });
         batch.slots[slot].is_new = true;
         wanted.remove(&slot);
     }

@@ -9,6 +9,7 @@ mod claims;
 mod fold;
 mod identify;
 mod incoming;
+mod returned;
 mod ties;
 
 use std::sync::Arc;
@@ -69,6 +70,7 @@ impl EngagementHandler {
         let mut work = Work::new(now, self.incarnation);
         let person_of = identify::identify(connection, &mut batch, &mut work, &rules, &self.models).await?;
         fold::note(connection, &mut batch).await?;
+        returned::name(connection, &batch, &mut work, &person_of).await?;
         let outbox = fold::fold(connection, &mut work, &batch, &person_of).await?;
         Ok(BatchResult { outcomes: batch.into_outcomes(), outbox })
     }

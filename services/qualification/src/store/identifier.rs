@@ -31,6 +31,8 @@ pub struct Known {
     pub departures: i32,
     /// Events up to then are dropped.
     pub erased_at: Option<Timestamp>,
+    /// Plain text is there.
+    pub has_value: bool,
 }
 
 /// One row of a person, with the person's version from the same snapshot.
@@ -42,8 +44,18 @@ pub struct Member {
     pub identity_version: i32,
 }
 
-type Row =
-    (i64, i64, i16, i64, i32, Option<i64>, Option<jiff_sqlx::Timestamp>, Option<Uuid>, Option<jiff_sqlx::Timestamp>);
+type Row = (
+    i64,
+    i64,
+    i16,
+    i64,
+    i32,
+    Option<i64>,
+    Option<jiff_sqlx::Timestamp>,
+    Option<Uuid>,
+    Option<jiff_sqlx::Timestamp>,
+    bool,
+);
 
 /// Looks identifiers up, without any lock. Gives the place in `keys` with each that exists.
 ///
@@ -53,7 +65,8 @@ pub async fn resolve(connection: &mut PgConnection, keys: &[IdentifierKey]) -> R
     // The hash is made of kind and value: it is enough.
     let hashes: Vec<Uuid> = keys.iter().map(|key| Uuid::from_bytes(key.hash.0)).collect();
     let rows: Vec<Row> = sqlx::query_as(
-        "select k.n, i.identifier_id, i.kind, i.person_id, i.departures, i.parent_id, i.linked_at, i.linked_by, i.erased_at \
+        "select k.n, i.identifier_id, i.kind, i.person_id, i.departures, i.parent_id, i.linked_at, i.linked_by, i.erased_at, \
+           i.value is not null \
          from unnest($1::uuid[]) with ordinality k(value_hash, n) join identifier i on i.value_hash = k.value_hash",
     )
     .bind(hashes)
@@ -71,7 +84,7 @@ pub async fn members(connection: &mut PgConnection, persons: &[PersonId]) -> Res
     let persons: Vec<i64> = persons.iter().map(|person| person.0).collect();
     let rows: Vec<Row> = sqlx::query_as(
         "select p.identity_version::bigint, i.identifier_id, i.kind, i.person_id, i.departures, i.parent_id, i.linked_at, \
-         i.linked_by, i.erased_at \
+         i.linked_by, i.erased_at, i.value is not null \
          from identifier i join person p on p.person_id = i.person_id where i.person_id = any($1)",
     )
     .bind(persons)
@@ -93,7 +106,7 @@ pub async fn cut_children(
     let parents: Vec<i64> = parents.iter().map(|id| id.0).collect();
     let rows: Vec<Row> = sqlx::query_as(
         "select p.identity_version::bigint, i.identifier_id, i.kind, i.person_id, i.departures, i.parent_id, i.linked_at, \
-         i.linked_by, i.erased_at \
+         i.linked_by, i.erased_at, i.value is not null \
          from generate_series(2, 4) k(kind) cross join lateral ( \
            select c.* from identifier c join identifier s on s.identifier_id = c.parent_id \
            where c.parent_id = any($1) and c.kind = k.kind and c.person_id <> s.person_id \
@@ -215,28 +228,6 @@ pub async fn keys(connection: &mut PgConnection, identifiers: &[IdentifierId]) -
     Ok(rows.into_iter().filter_map(key).collect())
 }
 
-/// Makes tombstones: no value, no link, erased now, each with a person id of its own for whoever comes later. The person is
-/// locked; the rows of the new persons are for the caller to write.
-///
-/// # Errors
-/// [`PgError`].
-pub async fn bury(
-    connection: &mut PgConnection,
-    identifiers: &[IdentifierId],
-    now: Timestamp,
-) -> Result<Vec<(IdentifierId, PersonId)>, PgError> {
-    let rows: Vec<(i64, i64)> = sqlx::query_as(
-        "update identifier set value = null, parent_id = null, linked_at = null, linked_by = null, erased_at = $2, \
-         person_id = nextval('person_id'), departures = 0 where identifier_id = any($1) returning identifier_id, person_id",
-    )
-    .bind(identifiers.iter().map(|id| id.0).collect::<Vec<_>>())
-    .bind(now.to_sqlx())
-    .fetch_all(connection)
-    .await
-    .map_err(tried("bury identifiers"))?;
-    Ok(rows.into_iter().map(|(id, person)| (IdentifierId(id), PersonId(person))).collect())
-}
-
 /// Takes the parent away. The persons are locked.
 ///
 /// # Errors
@@ -294,7 +285,7 @@ fn member(row: &Row) -> Option<Member> {
 }
 
 fn known(row: &Row) -> Option<Known> {
-    let (_, id, kind, person, departures, parent, linked_at, linked_by, erased_at) = *row;
+    let (_, id, kind, person, departures, parent, linked_at, linked_by, erased_at, has_value) = *row;
     let parent = match (parent, linked_at, linked_by) {
         (Some(strong), Some(at), Some(by)) => Some(Parent { strong: IdentifierId(strong), key: (at.to_jiff(), by) }),
         _ => None,
@@ -305,5 +296,6 @@ fn known(row: &Row) -> Option<Known> {
         person,
         departures,
         erased_at: erased_at.map(jiff_sqlx::Timestamp::to_jiff),
+        has_value,
     })
 }

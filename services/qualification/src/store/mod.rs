@@ -12,6 +12,7 @@ pub mod profile;
 pub mod question;
 pub mod review;
 pub mod timeline;
+pub mod tombstone;
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;

@@ -137,9 +137,9 @@ const MOST_MAIL_FACT: usize = 256;
 fn mail_facts(event: &EngagementEvent) -> impl Iterator<Item = (&'static str, &str)> {
     let is_mail = event.kind.as_str().starts_with("email_") || event.kind == EventKind::Unsubscribed;
     let facts = event.email_facts.as_ref().filter(|_| is_mail);
-    let of_header = facts.into_iter().flat_map(|facts| {
-        [("in_reply_to", facts.in_reply_to.as_str()), ("status_code", facts.status_code.as_str())]
-    });
+    let of_header = facts
+        .into_iter()
+        .flat_map(|facts| [("in_reply_to", facts.in_reply_to.as_str()), ("status_code", facts.status_code.as_str())]);
     let of_sender = ["message_id", "link", "bounce_class", "reply_token"].into_iter().filter(move |_| is_mail);
     let of_sender = of_sender.filter_map(|name| Some((name, event.properties.get(name)?.as_str())));
     of_header.chain(of_sender).filter(|(_, value)| !value.is_empty() && value.len() <= MOST_MAIL_FACT)

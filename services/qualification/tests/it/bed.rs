@@ -118,6 +118,15 @@ impl Bed {
         }
     }
 
+    /// How many identifiers have this plain text: one or none.
+    pub async fn count_value(&self, value: &str) -> i64 {
+        sqlx::query_scalar("select count(*) from identifier where value = $1")
+            .bind(value)
+            .fetch_one(self.database().pool())
+            .await
+            .expect("a count")
+    }
+
     pub async fn count(&self, what: &'static str) -> i64 {
         sqlx::query_scalar(what).fetch_one(self.database().pool()).await.expect("a count")
     }

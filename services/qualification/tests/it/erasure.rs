@@ -1,10 +1,11 @@
 //! Erase, then replay everything: nobody comes back; what is new is a new person.
 
 use leadflow_platform::consumer::Outcome;
+use leadflow_platform::identity_key::Purpose;
 use leadflow_platform::outbox;
 use leadflow_platform::testing::clock;
 use leadflow_proto::qualification::v1::lead_event::Fact;
-use leadflow_qualification::domain::identity::PersonId;
+use leadflow_qualification::domain::identity::{IdentifierKind, PersonId};
 use leadflow_qualification::erase::{Erased, Eraser, erase};
 use leadflow_qualification::handler::TOMBSTONES;
 use leadflow_qualification::replay::{Replay, replay};
@@ -13,8 +14,14 @@ use leadflow_qualification::store;
 use crate::bed::{Bed, Events, texts};
 
 async fn erase_person(bed: &Bed, email: &str) -> Erased {
-    let person: i64 = sqlx::query_scalar("select person_id from identifier where value = $1")
-        .bind(email)
+    erase_by(bed, IdentifierKind::Email, email).await
+}
+
+/// Whose this identifier is: found by its hash, as the command does.
+pub async fn erase_by(bed: &Bed, kind: IdentifierKind, value: &str) -> Erased {
+    let hash = bed.key.hash(Purpose::Identifier, kind.as_str(), value);
+    let person: i64 = sqlx::query_scalar("select person_id from identifier where value_hash = $1")
+        .bind(uuid::Uuid::from_bytes(hash.0))
         .fetch_one(bed.database().pool())
         .await
         .expect("known");
@@ -76,7 +83,8 @@ async fn nobody_comes_back_by_a_replay_and_the_new_is_new() {
     let told = bed.lead_events().await;
     let new = told.last().and_then(|event| event.lead.as_ref()).expect("a snapshot");
     assert_ne!(new.person_id, erased.person_uid.to_string());
-    assert_eq!(new.contact.as_ref().expect("a contact").given_name, "");
+    let contact = new.contact.as_ref().expect("a contact");
+    assert_eq!((contact.email.as_str(), contact.given_name.as_str()), ("kim@acme.example", ""));
     assert_eq!(new.reasons.iter().map(|line| line.event_count).sum::<i32>(), 1);
 }
 

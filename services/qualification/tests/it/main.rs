@@ -3,10 +3,12 @@
 
 mod assignment;
 mod bed;
+mod erased_orders;
 mod erasure;
 mod lifecycle;
 mod orders;
 mod people;
 mod races;
+mod returned;
 mod walking;
 mod workers;

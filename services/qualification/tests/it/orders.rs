@@ -21,19 +21,21 @@ use crate::bed::Bed;
 const HISTORIES: usize = 500;
 
 /// What is left of a person when numbers that depend on the order of arrival are taken away.
-type Person = (Vec<String>, String, String, String);
+pub type Person = (Vec<String>, String, String, String);
 
 #[derive(Debug, PartialEq, Eq)]
-struct Picture {
+pub struct Picture {
     /// By identifier: everything of its person.
-    persons: BTreeMap<String, Person>,
+    pub persons: BTreeMap<String, Person>,
+    /// By identifier: its plain text, and when it was erased.
+    texts: BTreeMap<String, String>,
     /// By pair: the earliest event.
     links: BTreeMap<(String, String), String>,
     /// By identifier: whose it is by the earliest link.
     parents: BTreeMap<String, String>,
 }
 
-async fn picture(bed: &Bed) -> Picture {
+pub async fn picture(bed: &Bed) -> Picture {
     let pool = bed.database().pool();
     let persons: Vec<(String, Vec<String>, String, String, String)> = sqlx::query_as(
         "with who as (select person_id, array_agg(kind || ':' || value_hash order by kind, value_hash) ids \
@@ -66,7 +68,14 @@ async fn picture(bed: &Bed) -> Picture {
     .fetch_all(pool)
     .await
     .expect("parents");
+    let texts: Vec<(String, String)> = sqlx::query_as(
+        "select kind || ':' || value_hash, coalesce(value, '') || ' ' || coalesce(erased_at::text, '') from identifier",
+    )
+    .fetch_all(pool)
+    .await
+    .expect("texts");
     Picture {
+        texts: texts.into_iter().collect(),
         persons: persons.into_iter().map(|(id, ids, acc, score, profile)| (id, (ids, acc, score, profile))).collect(),
         links: links.into_iter().map(|(weak, strong, event)| ((weak, strong), event)).collect(),
         parents: parents.into_iter().collect(),
@@ -74,7 +83,7 @@ async fn picture(bed: &Bed) -> Picture {
 }
 
 /// One person or a few, with shared browsers, shared phones, aliases, junk, machines, imports and old acts.
-fn history(random: &mut ChaCha8Rng, number: usize, now: Timestamp) -> Vec<EngagementEvent> {
+pub fn history(random: &mut ChaCha8Rng, number: usize, now: Timestamp) -> Vec<EngagementEvent> {
     let crowd = random.random_bool(0.02);
     let (users, emails, phones, browsers) = if crowd { (1, 9, 7, 130) } else { (2, 3, 2, 3) };
     let pick = |random: &mut ChaCha8Rng, kind: &str, of: usize, chance: f64| {
@@ -155,7 +164,7 @@ fn decorate(random: &mut ChaCha8Rng, event: &mut EngagementEvent, number: usize)
 }
 
 /// The facts in an order of their own, some twice, in batches of random sizes, with recomputes in between.
-async fn apply_in_some_order(bed: &Bed, facts: &[EngagementEvent], seed: u64) {
+pub async fn apply_in_some_order(bed: &Bed, facts: &[EngagementEvent], seed: u64) {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let mut events: Vec<&EngagementEvent> = facts.iter().collect();
     let copies: Vec<&EngagementEvent> = facts.iter().filter(|_| random.random_bool(0.1)).collect();
@@ -177,7 +186,7 @@ async fn apply_in_some_order(bed: &Bed, facts: &[EngagementEvent], seed: u64) {
 }
 
 /// The facts on four partitions, each read by a lane of its own, all at once; copies may lie on different ones.
-async fn apply_split(bed: &Bed, facts: &[EngagementEvent], seed: u64) {
+pub async fn apply_split(bed: &Bed, facts: &[EngagementEvent], seed: u64) {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let mut partitions: Vec<Vec<EngagementEvent>> = vec![Vec::new(); 4];
     let mut events: Vec<&EngagementEvent> = facts.iter().collect();
@@ -197,7 +206,7 @@ async fn apply_split(bed: &Bed, facts: &[EngagementEvent], seed: u64) {
     bed.drain().await;
 }
 
-fn assert_same(one: &Picture, other: &Picture, what: &str) {
+pub fn assert_same(one: &Picture, other: &Picture, what: &str) {
     // Who is whom first: all else follows from it.
     for (pair, event) in &one.links {
         assert_eq!(Some(event), other.links.get(pair), "{what}: link {pair:?}");
@@ -211,9 +220,10 @@ fn assert_same(one: &Picture, other: &Picture, what: &str) {
     assert_eq!(one.persons.len(), other.persons.len(), "{what}");
     assert_eq!(one.links, other.links, "{what}");
     assert_eq!(one.parents, other.parents, "{what}");
+    assert_eq!(one.texts, other.texts, "{what}");
 }
 
-async fn bed_at(now: Timestamp) -> Bed {
+pub async fn bed_at(now: Timestamp) -> Bed {
     let bed = Bed::new().await;
     clock::stop_at(bed.database(), now).await.expect("a clock");
     bed
