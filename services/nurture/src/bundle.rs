@@ -27,7 +27,8 @@ pub fn bundle(path: &Path, read: &impl Fn(&Path) -> std::io::Result<Vec<u8>>) ->
             }
             let target = folder.join(named);
             let bytes = read(&target).map_err(|error| format!("{place}: {}: {error}", target.display()))?;
-            let body = String::from_utf8(bytes).map_err(|_| format!("{place}: {} is no UTF-8 text", target.display()))?;
+            let body =
+                String::from_utf8(bytes).map_err(|_| format!("{place}: {} is no UTF-8 text", target.display()))?;
             fields.insert(given.to_owned(), Value::String(body));
             changed = true;
         }

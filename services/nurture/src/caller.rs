@@ -131,7 +131,9 @@ impl Caller {
         };
         let (settled, first_failure, dead) = match delivery {
             None => (settled(REFUSED, "endpoint_unknown", now), first, None),
-            Some(_) if disabled.is_some() => (settled(REFUSED, "endpoint_disabled", now), first, disabled.map(|at| (at, "silent"))),
+            Some(_) if disabled.is_some() => {
+                (settled(REFUSED, "endpoint_disabled", now), first, disabled.map(|at| (at, "silent")))
+            }
             Some(Delivery::Delivered { .. }) => (settled(DELIVERED, "", now), None, None),
             Some(Delivery::Disabled) => (settled(FAILED, "gone", now), first, Some((now, "gone"))),
             Some(Delivery::Refused { reason }) => (settled(REFUSED, reason.code(), now), first, None),

@@ -58,8 +58,7 @@ pub fn test(path: &Path, read: impl Fn(&Path) -> std::io::Result<Vec<u8>>) -> Re
     let wrong = |place: String, message: String| vec![Finding::error(place, message)];
     let bytes = read(path).map_err(|error| wrong(path.display().to_string(), error.to_string()))?;
     let text = String::from_utf8_lossy(&bytes).into_owned();
-    let file: GoldenFile =
-        crate::yaml::read(&text).map_err(|error| wrong(path.display().to_string(), error))?;
+    let file: GoldenFile = crate::yaml::read(&text).map_err(|error| wrong(path.display().to_string(), error))?;
     let folder = path.parent().unwrap_or_else(|| Path::new("."));
     let journey_path = folder.join(&file.journey);
     let body = crate::bundle::bundle(&journey_path, &read)

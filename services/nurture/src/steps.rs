@@ -101,7 +101,8 @@ impl Steps {
         let mut enrollments = store::enrollment::by_ids(tx.connection(), &ids).await?;
         // Again under the lock: somebody may have been faster.
         enrollments.retain(|one| {
-            one.wake_at.is_some_and(|at| at <= now) && contacts.iter().any(|contact| contact.email_hash == one.email_hash)
+            one.wake_at.is_some_and(|at| at <= now)
+                && contacts.iter().any(|contact| contact.email_hash == one.email_hash)
         });
         let versions = enrollments.iter().map(|one| (one.journey_id.as_str(), one.version));
         let compiled = self.journeys.all(tx.connection(), versions).await?;

@@ -43,6 +43,8 @@ fn services_never_depend_on_services() {
                 None | Some("leadflow") => continue,
                 // For the feature "testing" of its own tests.
                 Some("platform") => &["leadflow-platform", "leadflow-proto"],
+                // The SMTP server of its tests.
+                Some("nurture") => &["leadflow-platform", "leadflow-proto", "leadflow-mailbox"],
                 Some(_) => &["leadflow-platform", "leadflow-proto"],
             };
         visited += 1;

@@ -25,12 +25,7 @@ pub fn advance(
     paused: bool,
     now_us: i64,
 ) -> Advanced {
-    let mut walk = Walk {
-        journey,
-        lead,
-        now_us,
-        out: Advanced { state: state.clone(), ..Advanced::default() },
-    };
+    let mut walk = Walk { journey, lead, now_us, out: Advanced { state: state.clone(), ..Advanced::default() } };
     match trigger {
         Trigger::Enter(_) => walk.go(Some(0)),
         Trigger::Wake(_) if paused => walk.out.idle = true,

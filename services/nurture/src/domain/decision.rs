@@ -134,7 +134,12 @@ pub fn decide(input: &DecisionInput, journey: Option<&Journey>) -> DecisionOutco
             let advanced = advance(journey, &lead, state, trigger, *paused, input.now_us);
             let result = if advanced.idle { "none" } else { "step" };
             let reason = advanced.ended.clone();
-            DecisionOutcome { result: result.to_owned(), reason, advanced: Some(advanced), ..DecisionOutcome::default() }
+            DecisionOutcome {
+                result: result.to_owned(),
+                reason,
+                advanced: Some(advanced),
+                ..DecisionOutcome::default()
+            }
         }
         _ => DecisionOutcome::none(),
     }

@@ -88,8 +88,6 @@ fn may_again(journey: &Journey, before: &Before, now_us: i64) -> bool {
         _ if before.times == 0 => true,
         ReentrySource::Never => false,
         ReentrySource::Always => true,
-        ReentrySource::AfterDays(days) => {
-            now_us.saturating_sub(before.ended_us) >= i64::from(days) * 86_400_000_000
-        }
+        ReentrySource::AfterDays(days) => now_us.saturating_sub(before.ended_us) >= i64::from(days) * 86_400_000_000,
     }
 }

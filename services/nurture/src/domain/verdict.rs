@@ -88,7 +88,8 @@ mod tests {
 
     #[test]
     fn a_person_counts_once_a_link() {
-        let hits = [hit(PICTURE, 0, b"p"), hit(1, 5 * SECOND, b"p"), hit(1, 9 * SECOND, b"p"), hit(2, 100 * SECOND, b"p")];
+        let hits =
+            [hit(PICTURE, 0, b"p"), hit(1, 5 * SECOND, b"p"), hit(1, 9 * SECOND, b"p"), hit(2, 100 * SECOND, b"p")];
         assert_eq!(judge(&hits, 5), [Verdict::Counts, Verdict::Counts, Verdict::Repeat, Verdict::Counts]);
     }
 

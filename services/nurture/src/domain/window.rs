@@ -32,7 +32,9 @@ impl Window {
         let read = |text: &str| minute(text).ok_or_else(|| format!("{text:?} is no time of day: write \"09:00\""));
         let window = Self { days: day_bits(&source.days), from: read(&source.from)?, until: read(&source.until)? };
         if window.from == window.until {
-            return Err("`from` and `until` are the same: leave the window out, or let it be open for some time".to_owned());
+            return Err(
+                "`from` and `until` are the same: leave the window out, or let it be open for some time".to_owned()
+            );
         }
         Ok(window)
     }
@@ -73,9 +75,10 @@ pub fn next_local(now: Timestamp, zone: &TimeZone, minute: u16, days: u8) -> Opt
 #[must_use]
 pub fn date_time(text: &str, offset_days: i16, minute: u16, zone: &TimeZone) -> Option<Timestamp> {
     let text = text.trim();
-    let date = text.parse::<Date>().ok().or_else(|| {
-        text.parse::<Timestamp>().ok().map(|time| time.to_zoned(zone.clone()).date())
-    })?;
+    let date = text
+        .parse::<Date>()
+        .ok()
+        .or_else(|| text.parse::<Timestamp>().ok().map(|time| time.to_zoned(zone.clone()).date()))?;
     at(date.checked_add(i64::from(offset_days).days()).ok()?, minute, zone)
 }
 
@@ -102,7 +105,8 @@ pub fn day_bits(days: &[DaySource]) -> u8 {
 #[must_use]
 pub fn minute(text: &str) -> Option<u16> {
     let (hours, minutes) = text.split_once(':')?;
-    let number = |text: &str| (text.len() == 2 && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse::<u16>().ok())?;
+    let number =
+        |text: &str| (text.len() == 2 && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse::<u16>().ok())?;
     let (hours, minutes) = (number(hours)?, number(minutes)?);
     (hours < 24 && minutes < 60).then_some(hours * 60 + minutes)
 }

@@ -29,7 +29,9 @@ pub(super) async fn page(State(door): State<Door>, Path(token): Path<String>) ->
     }
     let page = Page {
         title: "Please confirm".to_owned(),
-        lines: vec!["Press the button, and we may write to you. You can end it with one click in every mail.".to_owned()],
+        lines: vec![
+            "Press the button, and we may write to you. You can end it with one click in every mail.".to_owned(),
+        ],
         button: "Yes, write to me".to_owned(),
         action: "confirm",
         sender: door.sender_line(),

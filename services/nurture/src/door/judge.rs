@@ -21,7 +21,8 @@ use crate::change::{Change, Setting};
 use crate::domain::verdict::{self, PICTURE, Verdict};
 use crate::store;
 use crate::store::link::{Hit, Judged, Target};
-use crate::store::message::{Mark, Message};
+use crate::store::message::Message;
+use crate::store::message_mark::Mark;
 use crate::wire::engagement::{self, Act};
 
 /// A gateway's burst is over by then.
@@ -82,7 +83,7 @@ impl Door {
             for hit in acts {
                 self.publish(&mut change, message, &target, email.as_deref(), hit);
                 if hit.link_no != PICTURE {
-                    store::message::mark(tx.connection(), message.message_id, Mark::Clicked, hit.at).await?;
+                    store::message_mark::mark(tx.connection(), message.message_id, Mark::Clicked, hit.at).await?;
                 }
             }
         }

@@ -78,7 +78,7 @@ impl Door {
         let until = Instant::now() + WAIT;
         while Instant::now() < until {
             let mut connection = self.database.pool().acquire().await.map_err(PgError::from)?;
-            if !store::message::is_sending(&mut connection, &target.email_hash).await? {
+            if !store::message_begin::is_sending(&mut connection, &target.email_hash).await? {
                 break;
             }
             drop(connection);
@@ -122,7 +122,8 @@ impl Door {
             source: source.to_owned(),
             event_id: Some(event_id),
         });
-        let act = ActFacts { kind: "unsubscribed".to_owned(), event_id: event_id.as_bytes().to_vec(), ..ActFacts::default() };
+        let act =
+            ActFacts { kind: "unsubscribed".to_owned(), event_id: event_id.as_bytes().to_vec(), ..ActFacts::default() };
         for lead in leads {
             let own = enrollments.iter().filter(|one| one.lead_id == lead.lead_id).cloned().collect();
             let mut held = Held::new(lead, contact.clone(), own);
@@ -130,8 +131,8 @@ impl Door {
             change.exits(&mut held, &compiled, &happened, Some(event_id));
         }
         // Pressed twice: it has been told, and nothing is to be told again.
-        let told_before = wishes.suppression.is_some()
-            && wishes.consents.get(MARKETING).is_some_and(|consent| !consent.given);
+        let told_before =
+            wishes.suppression.is_some() && wishes.consents.get(MARKETING).is_some_and(|consent| !consent.given);
         if let Some(email) = contact.email.as_deref().filter(|_| !told_before) {
             let row = stop_event(event_id, email, message_id, target, source, now);
             change.outbox.push(engagement::row(row, &self.identity_key));

@@ -142,7 +142,11 @@ impl Stage<'_> {
         let act = moment.act.as_ref().map(|act| ActFacts {
             kind: act.kind.clone(),
             name: act.name.clone(),
-            properties: act.properties.iter().map(|(name, value)| (format!("properties.{name}"), value.clone())).collect(),
+            properties: act
+                .properties
+                .iter()
+                .map(|(name, value)| (format!("properties.{name}"), value.clone()))
+                .collect(),
             event_id: Vec::new(),
         });
         if let Some(act) = &act {
@@ -231,12 +235,17 @@ impl Stage<'_> {
         let outcome = send::decide(&facts, now_us);
         match outcome.result.as_str() {
             "put_off" => {
-                self.say(now_us, &format!("{}: put off until {} ({})", mail.step, text(outcome.not_before_us), outcome.reason));
+                self.say(
+                    now_us,
+                    &format!("{}: put off until {} ({})", mail.step, text(outcome.not_before_us), outcome.reason),
+                );
                 self.runs[number].mail = Some(Mail { not_before_us: outcome.not_before_us, ..mail });
                 return;
             }
             "skip" => self.say(now_us, &format!("{}: skipped({})", mail.step, outcome.reason)),
-            _ if std::mem::take(&mut self.relay_refuses) => self.say(now_us, &format!("{}: failed(refused)", mail.step)),
+            _ if std::mem::take(&mut self.relay_refuses) => {
+                self.say(now_us, &format!("{}: failed(refused)", mail.step))
+            }
             _ => {
                 self.sent_us.push(now_us);
                 self.say(now_us, &format!("{}: sent", mail.step));

@@ -72,7 +72,7 @@ impl NurtureAdminService for Admin {
         let (journey, body) = found.ok_or_else(|| ApiError::not_found("journey"))?;
         let version = (request.version != 0).then_some(request.version);
         let (steps, lift) = self.desk.insight(&journey, version).await?;
-        Ok(Response::new(GetJourneyResponse { journey: Some(journey), body: body.into(), steps, lift: Some(lift) }))
+        Ok(Response::new(GetJourneyResponse { journey: Some(journey), body, steps, lift: Some(lift) }))
     }
 
     async fn pause_journey(
@@ -113,7 +113,9 @@ impl NurtureAdminService for Admin {
         grant(&request)?.require(Scope::Admin)?;
         let reason = request.into_inner().reason;
         if reason.is_empty() || reason.len() > 500 {
-            return Err(ApiError::invalid("reason", "takes 1 to 500 bytes: whoever finds it paused wants to know why").into());
+            return Err(
+                ApiError::invalid("reason", "takes 1 to 500 bytes: whoever finds it paused wants to know why").into()
+            );
         }
         let mut tx = self.desk.database.write_tx("pause_sending").await.map_err(ApiError::from)?;
         let now = tx.now();

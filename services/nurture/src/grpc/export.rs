@@ -5,9 +5,11 @@ use leadflow_platform::pg::PgError;
 use leadflow_proto::qualification::v1::LeadSnapshot;
 use prost::Message as _;
 use serde_json::{Value, json};
+use sqlx::PgConnection;
 
 use super::Desk;
 use crate::store;
+use crate::store::lead::Lead;
 
 impl Desk {
     pub(super) async fn export(&self, email_hash: &[u8]) -> Result<Value, ApiError> {
@@ -15,7 +17,8 @@ impl Desk {
         let Some(contact) = store::contact::load(&mut connection, email_hash).await? else {
             return Err(ApiError::not_found("person"));
         };
-        let wishes = store::consent::load(&mut connection, &[email_hash]).await?.into_values().next().unwrap_or_default();
+        let wishes =
+            store::consent::load(&mut connection, &[email_hash]).await?.into_values().next().unwrap_or_default();
         let consents: Vec<Value> = wishes
             .consents
             .values()
@@ -23,38 +26,7 @@ impl Desk {
             .collect();
         let mut leads = Vec::new();
         for lead in store::lead::of_contact(&mut connection, email_hash).await? {
-            let snapshot = lead.snapshot.as_deref().and_then(|bytes| LeadSnapshot::decode(bytes).ok());
-            let enrollments = store::enrollment::by_leads(&mut connection, &[lead.lead_id]).await?;
-            let enrollments: Vec<Value> = enrollments
-                .iter()
-                .map(|one| {
-                    json!({
-                        "journey": one.journey_id, "version": one.version, "state": one.state.name(),
-                        "step": one.context.step, "entered_at": one.entered_at, "entered_with": one.context.entry,
-                        "ended_at": one.ended_at, "end_reason": one.end_reason,
-                    })
-                })
-                .collect();
-            let messages = store::message::by_lead(&mut connection, lead.lead_id, 10_000).await?;
-            let messages: Vec<Value> = messages
-                .iter()
-                .map(|one| {
-                    json!({
-                        "message_id": one.message_id, "journey": one.journey_id, "step": one.step,
-                        "state": one.state.name(), "reason": one.reason, "queued_at": one.queued_at,
-                        "sending_at": one.sending_at, "settled_at": one.settled_at,
-                    })
-                })
-                .collect();
-            let hits = store::link::of_lead(&mut connection, lead.lead_id).await?;
-            let hits: Vec<Value> = hits
-                .iter()
-                .map(|one| json!({ "message_id": one.message_id, "link": one.link_no, "at": one.at, "method": one.method }))
-                .collect();
-            leads.push(json!({
-                "lead_id": lead.lead_id, "lead": snapshot, "enrollments": enrollments, "messages": messages,
-                "link_hits": hits,
-            }));
+            leads.push(lead_document(&mut connection, &lead).await?);
         }
         let proofs = store::proof::of_contact(&mut connection, email_hash).await?;
         let proofs: Vec<Value> = proofs
@@ -79,4 +51,39 @@ impl Desk {
             "leads": leads,
         }))
     }
+}
+
+async fn lead_document(connection: &mut PgConnection, lead: &Lead) -> Result<Value, PgError> {
+    let snapshot = lead.snapshot.as_deref().and_then(|bytes| LeadSnapshot::decode(bytes).ok());
+    let enrollments = store::enrollment::by_leads(connection, &[lead.lead_id]).await?;
+    let enrollments: Vec<Value> = enrollments
+        .iter()
+        .map(|one| {
+            json!({
+                "journey": one.journey_id, "version": one.version, "state": one.state.name(),
+                "step": one.context.step, "entered_at": one.entered_at, "entered_with": one.context.entry,
+                "ended_at": one.ended_at, "end_reason": one.end_reason,
+            })
+        })
+        .collect();
+    let messages = store::message::by_lead(connection, lead.lead_id, 10_000).await?;
+    let messages: Vec<Value> = messages
+        .iter()
+        .map(|one| {
+            json!({
+                "message_id": one.message_id, "journey": one.journey_id, "step": one.step,
+                "state": one.state.name(), "reason": one.reason, "queued_at": one.queued_at,
+                "sending_at": one.sending_at, "settled_at": one.settled_at,
+            })
+        })
+        .collect();
+    let hits = store::link::of_lead(connection, lead.lead_id).await?;
+    let hits: Vec<Value> = hits
+        .iter()
+        .map(|one| json!({ "message_id": one.message_id, "link": one.link_no, "at": one.at, "method": one.method }))
+        .collect();
+    Ok(json!({
+        "lead_id": lead.lead_id, "lead": snapshot, "enrollments": enrollments, "messages": messages,
+        "link_hits": hits,
+    }))
 }

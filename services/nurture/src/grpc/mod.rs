@@ -5,7 +5,7 @@ mod explain;
 mod export;
 mod preview;
 mod publish;
-mod query;
+mod questions;
 mod send_test;
 
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use leadflow_platform::pg::Database;
 use uuid::Uuid;
 
 pub use admin::Admin;
-pub use query::Questions;
+pub use questions::Questions;
 
 use crate::config::NurtureConfig;
 use crate::journeys::Journeys;

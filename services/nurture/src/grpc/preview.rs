@@ -30,7 +30,10 @@ impl Desk {
         let enrollments = page.into_iter().map(|one| {
             let after_edit = if edited.journey.by_id.contains_key(&one.context.step) {
                 let due = one.wake_at.map(|at| format!(", due {at}")).unwrap_or_default();
-                format!("with --migrate goes on at step {}{due}; else stays in version {}", one.context.step, one.version)
+                format!(
+                    "with --migrate goes on at step {}{due}; else stays in version {}",
+                    one.context.step, one.version
+                )
             } else {
                 format!("stays in version {}: its step {} is gone", one.version, one.context.step)
             };
@@ -68,8 +71,9 @@ fn changes(before: &Journey, after: &Journey) -> Vec<String> {
         match before.by_id.get(&step.id).map(|number| &before.steps[*number]) {
             None => changes.push(format!("step {} is new", step.id)),
             Some(old) if old.action != step.action => changes.push(format!("step {} does something else", step.id)),
-            Some(old) if target(before, old.next) != target(after, step.next)
-                || target(before, old.otherwise) != target(after, step.otherwise) =>
+            Some(old)
+                if target(before, old.next) != target(after, step.next)
+                    || target(before, old.otherwise) != target(after, step.otherwise) =>
             {
                 changes.push(format!("step {} leads somewhere else", step.id));
             }

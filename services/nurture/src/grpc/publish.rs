@@ -9,8 +9,8 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::{Desk, hexadecimal};
-use crate::domain::journey::plan::Action;
 use crate::domain::journey::Finding;
+use crate::domain::journey::plan::Action;
 use crate::journeys::{self, Compiled};
 use crate::store;
 use crate::store::journey::JourneyRow;

@@ -22,7 +22,10 @@ impl Desk {
         let compiled = self.read(&request.body)?;
         let to = normalise_email(&request.to).map_err(|error| ApiError::invalid("to", error.to_string()))?;
         if !self.config.allows(&to) {
-            return Err(ApiError::failed_precondition("NOT_ALLOWED", "this deployment writes to the addresses of nurture.allow_only alone"));
+            return Err(ApiError::failed_precondition(
+                "NOT_ALLOWED",
+                "this deployment writes to the addresses of nurture.allow_only alone",
+            ));
         }
         let mails = compiled.journey.steps.iter().filter(|step| matches!(step.action, Action::Mail { .. }));
         let mails: Vec<&str> = mails.map(|step| step.id.as_str()).collect();
@@ -31,7 +34,10 @@ impl Desk {
             step => step,
         };
         if !mails.contains(&step) {
-            return Err(ApiError::invalid("step", format!("is no mail of this journey; there are: {}", mails.join(", "))));
+            return Err(ApiError::invalid(
+                "step",
+                format!("is no mail of this journey; there are: {}", mails.join(", ")),
+            ));
         }
         let lead = match request.lead_id.as_str() {
             "" => sample(&to),
@@ -53,13 +59,13 @@ impl Desk {
         let open = self.relay.open(&composed.envelope_from, &composed.envelope_to).await;
         let open = open.map_err(|refusal| ApiError::new(Code::Unavailable, format!("the relay: {refusal}")))?;
         match open.transmit(&composed.bytes).await {
-            Verdict::Sent { .. } => {
-                Ok(SendTestResponse { message_id: message_id.to_string(), subject: ready.subject })
-            }
+            Verdict::Sent { .. } => Ok(SendTestResponse { message_id: message_id.to_string(), subject: ready.subject }),
             Verdict::Transient { code, .. } | Verdict::Permanent { code, .. } => {
                 Err(ApiError::failed_precondition("RELAY_REFUSED", format!("the relay refused the mail with {code}")))
             }
-            Verdict::Uncertain { why } => Err(ApiError::new(Code::Unavailable, format!("it may have been sent: {why}"))),
+            Verdict::Uncertain { why } => {
+                Err(ApiError::new(Code::Unavailable, format!("it may have been sent: {why}")))
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 //! `domain`; here rows are locked, changed and written.
 
 mod fold;
+mod reports;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -99,9 +100,12 @@ impl Handler for Intake {
         // Every contact that any of this can touch, in the order of their hashes.
         let mut hashes: BTreeSet<Vec<u8>> = leads.iter().map(|lead| lead.email_hash.clone()).collect();
         hashes.extend(batch.iter().map(|arrived| self.hash(arrived.event.email.as_deref(), arrived.event.lead_id)));
-        hashes.extend(batch.iter().filter(|arrived| arrived.event.email.is_none()).map(|arrived| {
-            self.hash(None, arrived.event.lead_id)
-        }));
+        hashes.extend(
+            batch
+                .iter()
+                .filter(|arrived| arrived.event.email.is_none())
+                .map(|arrived| self.hash(None, arrived.event.lead_id)),
+        );
         hashes.extend(reported.iter().map(|message| message.email_hash.clone()));
         let contacts = store::contact::lock(tx.connection(), &hashes).await?;
         // Again, now that nobody else can change them.

@@ -26,7 +26,9 @@ pub async fn look(tx: &mut WriteTx, brakes: &Brakes) -> Result<(), PgError> {
     let rates = store::report::rates(tx.connection(), from).await?;
     if let Some(reason) = pulled(rates, brakes) {
         tracing::error!(
-            sent = rates.sent, bounced = rates.bounced, complained = rates.complained,
+            sent = rates.sent,
+            bounced = rates.bounced,
+            complained = rates.complained,
             "all mails are stopped ({reason}): look at the last journeys, then `leadflow nurture resume-sending`"
         );
         store::sending::pause(tx.connection(), reason, now).await?;

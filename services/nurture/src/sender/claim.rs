@@ -115,7 +115,7 @@ impl Sender {
         let period = self.cap_period_us();
         let from = Timestamp::from_microsecond(now.as_microsecond() - period).unwrap_or(now);
         let counted = store::message::counted(tx.connection(), &hashes, from).await?;
-        let busy = store::message::busy(tx.connection(), &hashes, now).await?.into_iter().collect();
+        let busy = store::message_begin::busy(tx.connection(), &hashes, now).await?.into_iter().collect();
         let versions = messages.iter().map(|message| (message.journey_id.as_str(), message.version));
         let compiled = self.shared.journeys.all(tx.connection(), versions).await?;
         let active = store::journey::active(&mut *tx.connection()).await?;

@@ -75,7 +75,9 @@ pub fn write(letter: &Letter<'_>, config: &NurtureConfig, signer: &LinkSigner) -
     let kind = if journey.purpose == "transactional" { MailKind::Transactional } else { MailKind::Marketing };
     let owner = letter.lead.owner.as_ref().filter(|owner| *from_owner && !owner.email.is_empty());
     let from = match owner {
-        Some(owner) => Mailbox { name: Some(owner.name.clone()).filter(|name| !name.is_empty()), email: owner.email.clone() },
+        Some(owner) => {
+            Mailbox { name: Some(owner.name.clone()).filter(|name| !name.is_empty()), email: owner.email.clone() }
+        }
         None => Mailbox { name: Some(config.sender.name.clone()), email: config.sender.email.clone() },
     };
     let link = |path: &str, kind| format!("{}/{path}/{}", config.public_url, signer.sign(kind, letter.message_id, 0));
@@ -89,10 +91,11 @@ pub fn write(letter: &Letter<'_>, config: &NurtureConfig, signer: &LinkSigner) -
             *slot = destination.url;
         }
     }
-    let reply_to = config.sender.reply_domain.as_ref().map(|domain| Mailbox {
-        name: from.name.clone(),
-        email: signer.reply_address(letter.message_id, domain),
-    });
+    let reply_to = config
+        .sender
+        .reply_domain
+        .as_ref()
+        .map(|domain| Mailbox { name: from.name.clone(), email: signer.reply_address(letter.message_id, domain) });
     let unsubscribe = (kind == MailKind::Marketing)
         .then(|| Unsubscribe { one_click: unsubscribe_page, mailto: config.sender.unsubscribe_mailto.clone() });
     let composed = compose(&Outgoing {

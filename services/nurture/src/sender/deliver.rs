@@ -12,7 +12,7 @@ use super::settle::Settled;
 use super::{Sender, log_failure};
 use crate::smtp::{Blame, Refusal, Verdict};
 use crate::store;
-use crate::store::message::Begin;
+use crate::store::message_begin::Begin;
 
 /// The mark `sending` is made by one statement that looks again at everything that can forbid the mail.
 pub const LAST_LOOK: Mechanism = Mechanism("nurture.last_look");
@@ -103,9 +103,9 @@ impl Sender {
             marketing: claimed.compiled.journey.purpose != "transactional",
         };
         let begun = if tx.is_on(LAST_LOOK) {
-            store::message::begin(tx.connection(), &begin).await?
+            store::message_begin::begin(tx.connection(), &begin).await?
         } else {
-            store::message::begin_blindly(tx.connection(), &begin).await?
+            store::message_begin::begin_blindly(tx.connection(), &begin).await?
         };
         tx.commit().await?;
         Ok(begun)

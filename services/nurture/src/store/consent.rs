@@ -64,8 +64,14 @@ pub async fn load(connection: &mut PgConnection, hashes: &[&[u8]]) -> Result<Has
     .fetch_all(&mut *connection)
     .await?;
     for (email_hash, purpose, given, at, source, event_id) in rows {
-        let consent =
-            Consent { email_hash: email_hash.clone(), purpose: purpose.clone(), given, at: at.to_jiff(), source, event_id };
+        let consent = Consent {
+            email_hash: email_hash.clone(),
+            purpose: purpose.clone(),
+            given,
+            at: at.to_jiff(),
+            source,
+            event_id,
+        };
         wishes.entry(email_hash).or_default().consents.insert(purpose, consent);
     }
     let rows: Vec<(Vec<u8>, String, SqlTimestamp)> =
@@ -143,13 +149,11 @@ pub async fn suppress(connection: &mut PgConnection, suppressions: &[&Suppressio
 /// # Errors
 /// As the database says.
 pub async fn lift(connection: &mut PgConnection, email_hash: &[u8], at: Timestamp) -> Result<(), PgError> {
-    sqlx::query(
-        "delete from suppression where email_hash = $1 and reason in ('unsubscribed', 'erased') and at < $2",
-    )
-    .bind(email_hash)
-    .bind(to_sql(at))
-    .execute(connection)
-    .await?;
+    sqlx::query("delete from suppression where email_hash = $1 and reason in ('unsubscribed', 'erased') and at < $2")
+        .bind(email_hash)
+        .bind(to_sql(at))
+        .execute(connection)
+        .await?;
     Ok(())
 }
 

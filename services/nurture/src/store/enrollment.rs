@@ -119,7 +119,8 @@ fn from_row(row: &PgRow) -> Result<Enrollment, sqlx::Error> {
 /// # Errors
 /// As the database says.
 pub async fn by_leads(connection: &mut PgConnection, lead_ids: &[Uuid]) -> Result<Vec<Enrollment>, PgError> {
-    let sql = format!("select {COLUMNS} from enrollment where lead_id = any($1) order by lead_id, entered_at, enrollment_id");
+    let sql =
+        format!("select {COLUMNS} from enrollment where lead_id = any($1) order by lead_id, entered_at, enrollment_id");
     let rows = sqlx::query(AssertSqlSafe(sql)).bind(lead_ids).fetch_all(connection).await?;
     Ok(rows.iter().map(from_row).collect::<Result<_, _>>()?)
 }
@@ -161,8 +162,7 @@ pub async fn in_flight(
         "select {COLUMNS} from enrollment where journey_id = $1 and state = 1 and enrollment_id > $2
          order by enrollment_id limit $3"
     );
-    let rows =
-        sqlx::query(AssertSqlSafe(sql)).bind(journey_id).bind(after).bind(limit).fetch_all(connection).await?;
+    let rows = sqlx::query(AssertSqlSafe(sql)).bind(journey_id).bind(after).bind(limit).fetch_all(connection).await?;
     Ok(rows.iter().map(from_row).collect::<Result<_, _>>()?)
 }
 

@@ -31,11 +31,10 @@ pub async fn lead(connection: &mut PgConnection, lead_id: Uuid) -> Result<(), Pg
 /// # Errors
 /// As the database says.
 pub async fn contact(connection: &mut PgConnection, email_hash: &[u8], at: Timestamp) -> Result<(), PgError> {
-    let used: bool =
-        sqlx::query_scalar("select exists (select from lead where email_hash = $1 and erased_at is null)")
-            .bind(email_hash)
-            .fetch_one(&mut *connection)
-            .await?;
+    let used: bool = sqlx::query_scalar("select exists (select from lead where email_hash = $1 and erased_at is null)")
+        .bind(email_hash)
+        .fetch_one(&mut *connection)
+        .await?;
     if used {
         return Ok(());
     }

@@ -72,7 +72,10 @@ pub async fn load(
 /// # Errors
 /// As the database says.
 pub async fn lock(connection: &mut PgConnection, journey_id: &str) -> Result<i32, PgError> {
-    sqlx::query("select pg_advisory_xact_lock(hashtextextended($1, 7))").bind(journey_id).execute(&mut *connection).await?;
+    sqlx::query("select pg_advisory_xact_lock(hashtextextended($1, 7))")
+        .bind(journey_id)
+        .execute(&mut *connection)
+        .await?;
     let version = sqlx::query_scalar("select version from journey_state where journey_id = $1 for update")
         .bind(journey_id)
         .fetch_optional(connection)

@@ -30,8 +30,7 @@ pub struct Lead {
     pub erased_at: Option<jiff::Timestamp>,
 }
 
-const COLUMNS: &str =
-    "lead_id, incarnation, last_sequence, email_hash, stage, owner_rep_id, test, snapshot, erased_at";
+const COLUMNS: &str = "lead_id, incarnation, last_sequence, email_hash, stage, owner_rep_id, test, snapshot, erased_at";
 
 fn from_row(row: &PgRow) -> Result<Lead, sqlx::Error> {
     Ok(Lead {

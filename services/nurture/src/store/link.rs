@@ -100,7 +100,11 @@ pub async fn insert(
 ///
 /// # Errors
 /// As the database says.
-pub async fn open(connection: &mut PgConnection, before: Timestamp, limit: i64) -> Result<Vec<(Uuid, Vec<u8>)>, PgError> {
+pub async fn open(
+    connection: &mut PgConnection,
+    before: Timestamp,
+    limit: i64,
+) -> Result<Vec<(Uuid, Vec<u8>)>, PgError> {
     let rows = sqlx::query_as(
         "select distinct h.message_id, m.email_hash from (
              select message_id from link_hit where verdict = 0 and at <= $1 order by at limit $2) h

@@ -12,6 +12,8 @@ pub mod journey;
 pub mod lead;
 pub mod link;
 pub mod message;
+pub mod message_begin;
+pub mod message_mark;
 pub mod proof;
 pub mod report;
 pub mod sending;

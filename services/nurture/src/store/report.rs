@@ -11,12 +11,7 @@ use super::to_sql;
 ///
 /// # Errors
 /// As the database says.
-pub async fn insert(
-    connection: &mut PgConnection,
-    message_id: Uuid,
-    kind: &str,
-    at: Timestamp,
-) -> Result<(), PgError> {
+pub async fn insert(connection: &mut PgConnection, message_id: Uuid, kind: &str, at: Timestamp) -> Result<(), PgError> {
     sqlx::query(
         "insert into report (message_id, kind, at) select $1, $2, $3 from message where message_id = $1
          on conflict do nothing",

@@ -60,8 +60,7 @@ pub async fn resume(connection: &mut PgConnection, now: Timestamp) -> Result<(),
 /// # Errors
 /// As the database says.
 pub async fn counts(executor: impl PgExecutor<'_>) -> Result<Vec<(i16, i64)>, PgError> {
-    let rows = sqlx::query_as("select state, count(*) from message group by state order by state")
-        .fetch_all(executor)
-        .await?;
+    let rows =
+        sqlx::query_as("select state, count(*) from message group by state order by state").fetch_all(executor).await?;
     Ok(rows)
 }

@@ -22,7 +22,10 @@ async fn a_reply_stops_the_journey_and_is_counted() {
     world.pass(72).await;
     world.settle().await;
     assert_eq!(world.ledger(1).await, ["hello 1 sent"]);
-    assert_eq!(world.count("select count(*) from enrollment where end_reason = 'replied' and replied_at is not null").await, 1);
+    assert_eq!(
+        world.count("select count(*) from enrollment where end_reason = 'replied' and replied_at is not null").await,
+        1
+    );
     assert_eq!(world.count("select count(*) from message where replied_at is not null").await, 1);
     assert_eq!(world.ledger(2).await, ["hello 1 sent", "again 1 sent"]);
 }

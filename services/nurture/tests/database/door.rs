@@ -67,7 +67,10 @@ async fn a_click_of_a_person_leads_on_and_counts_after_a_minute() {
     world.door.judge().await.unwrap();
     let acts = world.acts().await;
     assert_eq!(acts.len(), 1);
-    assert_eq!((acts[0].email.as_str(), acts[0].properties["link"].as_str()), (email(1).as_str(), "https://www.seller.example/guide"));
+    assert_eq!(
+        (acts[0].email.as_str(), acts[0].properties["link"].as_str()),
+        (email(1).as_str(), "https://www.seller.example/guide")
+    );
     assert_eq!(world.count("select count(*) from message where clicked_at is not null").await, 1);
     assert!(world.story(1).await.contains(&"link_clicked hello".to_owned()));
     // The same link again is no second click.
@@ -145,7 +148,10 @@ async fn a_confirmation_is_a_post_leaves_a_proof_and_lifts_an_older_unsubscribe(
     assert_eq!(door.client.post(&confirm).body("action=confirm").send().await.unwrap().status(), 200);
     assert_eq!(world.count("select count(*) from suppression").await, 0);
     assert_eq!(world.count("select count(*) from consent where given and source = 'double_opt_in'").await, 1);
-    assert_eq!(world.count("select count(*) from consent_proof where address is not null and asked_at < confirmed_at").await, 1);
+    assert_eq!(
+        world.count("select count(*) from consent_proof where address is not null and asked_at < confirmed_at").await,
+        1
+    );
     // The same button after another stop: the stop is newer.
     world.pass(1).await;
     door.client.post(&stop).body("List-Unsubscribe=One-Click").send().await.unwrap();

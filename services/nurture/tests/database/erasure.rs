@@ -18,7 +18,9 @@ async fn everything(world: &World) -> String {
     let mut all = String::new();
     for table in tables {
         // Bytes as text: protobuf carries its strings as they are.
-        let sql = format!("select coalesce(string_agg(encode(convert_to(t::text, 'utf8'), 'escape'), ''), '') as rows from {table} t");
+        let sql = format!(
+            "select coalesce(string_agg(encode(convert_to(t::text, 'utf8'), 'escape'), ''), '') as rows from {table} t"
+        );
         let row = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_one(world.database.pool()).await.unwrap();
         all += &row.get::<String, _>("rows");
     }
@@ -62,7 +64,10 @@ async fn what_is_told_names_nobody() {
     world.deliver(vec![opened(1)]).await;
     world.settle().await;
     let rows: Vec<(Vec<u8>, Vec<u8>, Vec<u8>)> =
-        sqlx::query_as("select key, headers, payload from outbox where topic = 6").fetch_all(world.database.pool()).await.unwrap();
+        sqlx::query_as("select key, headers, payload from outbox where topic = 6")
+            .fetch_all(world.database.pool())
+            .await
+            .unwrap();
     assert!(rows.len() >= 5);
     for (key, headers, payload) in rows {
         for bytes in [key, headers, payload] {

@@ -133,10 +133,16 @@ async fn tasks_calls_and_signals_leave_by_their_ways() {
     let steps = "  - id: call\n    task: { text_key: call_now, due: 1d }\n  - id: crm\n    webhook: { endpoint: crm }\n  - id: signal\n    event: { name: Journey Done }\n  - id: done\n    end: { reason: finished }";
     world.publish(&journey("entry: { stage: [open] }\nexit: [mql]", steps)).await;
     let mut owned = opened(2);
-    owned.lead.as_mut().unwrap().owner =
-        Some(lead::Owner { rep_id: "rep-1".to_owned(), name: "Rep".to_owned(), email: "rep@seller.example".to_owned() });
+    owned.lead.as_mut().unwrap().owner = Some(lead::Owner {
+        rep_id: "rep-1".to_owned(),
+        name: "Rep".to_owned(),
+        email: "rep@seller.example".to_owned(),
+    });
     world.deliver(vec![opened(1), owned]).await;
-    assert_eq!(world.story(1).await, ["enrolled", "step_taken call", "step_taken crm", "step_taken signal", "exited done"]);
+    assert_eq!(
+        world.story(1).await,
+        ["enrolled", "step_taken call", "step_taken crm", "step_taken signal", "exited done"]
+    );
     assert_eq!(world.story(2).await[1], "task call");
     assert_eq!(world.count("select count(*) from webhook_call where endpoint = 'crm' and state = 1").await, 2);
     let acts = world.acts().await;

@@ -81,27 +81,14 @@ impl World {
         Self::over(test, database, config, mailbox, folder)
     }
 
-    fn over(
-        test: TestDatabase,
-        database: Database,
-        config: NurtureConfig,
-        mailbox: Mailbox,
-        folder: PathBuf,
-    ) -> Self {
+    fn over(test: TestDatabase, database: Database, config: NurtureConfig, mailbox: Mailbox, folder: PathBuf) -> Self {
         let (key, config) = (Arc::new(IdentityKey::from_secret([7; 32])), Arc::new(config));
         let (journeys, wakers, publisher) =
             (Arc::new(Journeys::default()), Wakers::default(), PublisherHandle::default());
         let zone = config.default_time_zone.clone();
         let intake = Intake::new(1, Arc::clone(&key), Arc::clone(&journeys), &zone, wakers.clone());
-        let steps = Steps::new(
-            &database,
-            1,
-            Arc::clone(&key),
-            Arc::clone(&journeys),
-            &zone,
-            publisher.clone(),
-            wakers.clone(),
-        );
+        let steps =
+            Steps::new(&database, 1, Arc::clone(&key), Arc::clone(&journeys), &zone, publisher.clone(), wakers.clone());
         let door = Door {
             database: database.clone(),
             incarnation: 1,
@@ -113,7 +100,21 @@ impl World {
         };
         let senders = std::sync::Mutex::default();
         let offset = AtomicI64::new(0);
-        Self { _test: test, database, config, intake, steps, door, mailbox, folder, key, journeys, wakers, offset, senders }
+        Self {
+            _test: test,
+            database,
+            config,
+            intake,
+            steps,
+            door,
+            mailbox,
+            folder,
+            key,
+            journeys,
+            wakers,
+            offset,
+            senders,
+        }
     }
 
     /// Starts senders of one process; dropped with the world.
@@ -139,7 +140,8 @@ impl World {
 
     /// Publishes a journey as the desk would, without a desk.
     pub async fn publish(&self, body: &str) {
-        let (compiled, _) = leadflow_nurture::journeys::read(body.as_bytes(), 0).map_err(|all| format!("{all:?}")).unwrap();
+        let (compiled, _) =
+            leadflow_nurture::journeys::read(body.as_bytes(), 0).map_err(|all| format!("{all:?}")).unwrap();
         let name = &compiled.journey.journey_id;
         let pool = self.database.pool();
         let version: i32 =
@@ -306,7 +308,8 @@ impl World {
             let Some(input) = input else { continue };
             let named = leadflow_nurture::domain::decision::DecisionInput::decode(input.as_slice()).unwrap();
             let compiled = self.journeys.get(&mut connection, &named.journey_id, named.version).await.unwrap().unwrap();
-            let again = leadflow_nurture::domain::decision::replay(Some(input), outcome, |_, _| Some(&compiled.journey));
+            let again =
+                leadflow_nurture::domain::decision::replay(Some(input), outcome, |_, _| Some(&compiled.journey));
             assert_eq!(again, leadflow_nurture::domain::decision::Replay::Equal);
         }
         rows.len()

@@ -22,7 +22,7 @@ async fn a_stop_ends_journeys_skips_what_waits_and_is_told_once() {
     }
     let acts = world.acts().await;
     assert_eq!(acts.len(), 1, "told once");
-    assert_eq!(acts[0].consent["marketing_email"], false);
+    assert!(!acts[0].consent["marketing_email"]);
     assert_eq!(world.story(1).await.last().unwrap(), "exited pause");
     world.pass(48).await;
     world.settle().await;
@@ -93,6 +93,8 @@ async fn watched() -> World {
     }
     // A journey that does not end by itself when somebody says stop: nothing but the look stands between them.
     let head = "entry: { stage: [open] }\nexit: [mql]";
-    world.publish(&journey(head, "  - id: hello\n    email: { template: hello }\n  - id: stay\n    wait: { for: 30d }")).await;
+    world
+        .publish(&journey(head, "  - id: hello\n    email: { template: hello }\n  - id: stay\n    wait: { for: 30d }"))
+        .await;
     world
 }

@@ -42,7 +42,8 @@ pub fn check(journey: &Journey) -> Vec<Finding> {
     let mut findings = unreachable(journey);
     findings.extend(loops(journey));
     for name in journey.source.templates.keys() {
-        let used = journey.steps.iter().any(|step| matches!(&step.action, Action::Mail { template, .. } if template == name));
+        let used =
+            journey.steps.iter().any(|step| matches!(&step.action, Action::Mail { template, .. } if template == name));
         if !used {
             findings.push(Finding::warning(format!("templates.{name}"), "no step sends it"));
         }

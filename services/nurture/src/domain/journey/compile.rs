@@ -1,15 +1,16 @@
 //! From the file to what the engine runs. Whatever is not understood is a finding; a journey with findings is not run.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use sha2::{Digest as _, Sha256};
 
 use super::check;
 use super::condition::ConditionSource;
 use super::finding::Finding;
-use super::plan::{Action, Journey, Step, Test, Watch, Way};
+use super::lead_fields::{LEAD_FIELDS_TEXT, fields, is_lead_field};
+use super::plan::{Action, Journey, Step, Watch};
 use super::source::{EventSource, ExitSource, JourneySource};
-use super::step::{StepSource, WaitSource};
+use super::step::StepSource;
 use crate::domain::window::{self, Window};
 
 /// More steps than that are a mistake.
@@ -32,7 +33,7 @@ pub fn compile(source: &JourneySource) -> Result<(Journey, Vec<Finding>), Vec<Fi
     }
 }
 
-struct Compiler<'a> {
+pub(super) struct Compiler<'a> {
     source: &'a JourneySource,
     findings: Vec<Finding>,
     by_id: BTreeMap<String, usize>,
@@ -40,7 +41,7 @@ struct Compiler<'a> {
 }
 
 impl Compiler<'_> {
-    fn wrong(&mut self, place: impl Into<String>, message: impl Into<String>) {
+    pub(super) fn wrong(&mut self, place: impl Into<String>, message: impl Into<String>) {
         self.findings.push(Finding::error(place, message));
     }
 
@@ -49,7 +50,10 @@ impl Compiler<'_> {
         self.head();
         for (number, step) in source.steps.iter().enumerate() {
             if !is_slug(&step.id) {
-                self.wrong(format!("steps[{number}].id"), "takes small letters, digits, hyphens and underscores: \"welcome\"");
+                self.wrong(
+                    format!("steps[{number}].id"),
+                    "takes small letters, digits, hyphens and underscores: \"welcome\"",
+                );
             }
             if self.by_id.insert(step.id.clone(), number).is_some() {
                 self.wrong(format!("steps.{}", step.id), "there are two steps of this id; give each its own");
@@ -101,7 +105,12 @@ impl Compiler<'_> {
         }
         for stage in &entry.stage {
             if !matches!(stage.as_str(), "open" | "recycled" | "mql" | "sal" | "sql") {
-                self.wrong("entry.stage", format!("{stage:?} is no stage that can be nurtured; there are open and recycled, and mql, sal, sql"));
+                self.wrong(
+                    "entry.stage",
+                    format!(
+                        "{stage:?} is no stage that can be nurtured; there are open and recycled, and mql, sal, sql"
+                    ),
+                );
             }
         }
         if entry.instance_key.is_some() && entry.event.is_none() {
@@ -163,7 +172,8 @@ impl Compiler<'_> {
             }
             _ => {}
         }
-        let next = if matches!(action, Action::Branch(_) | Action::Split(_) | Action::End { .. }) { None } else { next };
+        let next =
+            if matches!(action, Action::Branch(_) | Action::Split(_) | Action::End { .. }) { None } else { next };
         Some(Step { id: step.id.clone(), action, next, otherwise })
     }
 
@@ -213,78 +223,7 @@ impl Compiler<'_> {
         Some(Action::End { reason: end.reason.clone().unwrap_or_else(|| "completed".to_owned()) })
     }
 
-    fn wait(&mut self, place: &str, wait: &WaitSource) -> Option<Action> {
-        match wait {
-            WaitSource { duration: Some(text), until: None, until_date: None, event: None, timeout: None } => {
-                Some(Action::WaitFor(self.duration(&format!("{place}.for"), text)?))
-            }
-            WaitSource { duration: None, until: Some(until), until_date: None, event: None, timeout: None } => {
-                let minute = self.minute(&format!("{place}.until.time"), &until.time)?;
-                Some(Action::WaitUntil { minute, days: window::day_bits(&until.days) })
-            }
-            WaitSource { duration: None, until: None, until_date: Some(date), event: None, timeout: None } => {
-                let minute = self.minute(&format!("{place}.until_date.at"), &date.at)?;
-                if !is_lead_field(&date.field) && !date.field.starts_with("event.") {
-                    self.wrong(format!("{place}.until_date.field"), unknown_field(&date.field));
-                }
-                Some(Action::WaitDate { field: date.field.clone(), offset_days: date.offset_days, minute })
-            }
-            WaitSource { duration: None, until: None, until_date: None, event: Some(event), timeout: Some(timeout) } => {
-                let timeout_us = self.duration(&format!("{place}.timeout"), timeout)?;
-                self.event(&format!("{place}.event"), event);
-                Some(Action::WaitEvent { watch: self.watch(event), timeout_us })
-            }
-            WaitSource { event: Some(_), timeout: None, .. } => {
-                self.wrong(format!("{place}.timeout"), "is missing: nobody waits for ever");
-                None
-            }
-            _ => {
-                self.wrong(place, "takes exactly one of for, until, until_date, event (with timeout)");
-                None
-            }
-        }
-    }
-
-    fn branch(&mut self, place: &str, sources: &[super::step::WaySource]) -> Option<Action> {
-        if sources.is_empty() {
-            self.wrong(place, "needs at least one way");
-        }
-        let mut ways = Vec::new();
-        for (number, way) in sources.iter().enumerate() {
-            let place = format!("{place}[{number}]");
-            let then = self.target(&format!("{place}.then"), &way.then)?;
-            let test = match (&way.when, &way.engaged) {
-                (Some(condition), None) => {
-                    self.lead_condition(&format!("{place}.when"), condition);
-                    Test::Lead(condition.clone())
-                }
-                (None, Some(event)) => {
-                    self.event(&format!("{place}.engaged"), event);
-                    Test::Engaged { watch: self.watch(event), at_least: way.at_least.max(1) }
-                }
-                _ => {
-                    self.wrong(place, "takes exactly one of when, engaged");
-                    return None;
-                }
-            };
-            ways.push(Way { test, then });
-        }
-        Some(Action::Branch(ways))
-    }
-
-    fn split(&mut self, place: &str, shares: &[super::step::ShareSource]) -> Option<Action> {
-        let total: u32 = shares.iter().map(|share| u32::from(share.percent)).sum();
-        if total != 100 {
-            self.wrong(place, format!("the shares add up to {total}, not to 100"));
-        }
-        let mut ways = Vec::new();
-        for (number, share) in shares.iter().enumerate() {
-            ways.push((share.percent, self.target(&format!("{place}[{number}].then"), &share.then)?));
-        }
-        Some(Action::Split(ways))
-    }
-
-    fn target(&mut self, place: &str, id: &str) -> Option<usize> {
+    pub(super) fn target(&mut self, place: &str, id: &str) -> Option<usize> {
         let found = self.by_id.get(id).copied();
         if found.is_none() {
             let near = self.by_id.keys().map(|known| (strsim::jaro_winkler(known, id), known.clone()));
@@ -295,7 +234,7 @@ impl Compiler<'_> {
         found
     }
 
-    fn duration(&mut self, place: &str, text: &str) -> Option<i64> {
+    pub(super) fn duration(&mut self, place: &str, text: &str) -> Option<i64> {
         let found = window::duration_us(text);
         if found.is_none() {
             self.wrong(place, format!("{text:?} is no duration: write \"3d\", \"90m\" or \"2w\"; at most 400 days"));
@@ -303,7 +242,7 @@ impl Compiler<'_> {
         found
     }
 
-    fn minute(&mut self, place: &str, text: &str) -> Option<u16> {
+    pub(super) fn minute(&mut self, place: &str, text: &str) -> Option<u16> {
         let found = window::minute(text);
         if found.is_none() {
             self.wrong(place, format!("{text:?} is no time of day: write \"09:00\""));
@@ -311,7 +250,7 @@ impl Compiler<'_> {
         found
     }
 
-    fn watch(&mut self, event: &EventSource) -> Watch {
+    pub(super) fn watch(&mut self, event: &EventSource) -> Watch {
         let text = serde_json::to_string(event).unwrap_or_default();
         let digest = Sha256::digest(text.as_bytes());
         let key = digest[..8].iter().fold(String::new(), |key, byte| key + &format!("{byte:02x}"));
@@ -322,16 +261,24 @@ impl Compiler<'_> {
         watch
     }
 
-    fn event(&mut self, place: &str, event: &EventSource) {
+    pub(super) fn event(&mut self, place: &str, event: &EventSource) {
         if !check::KINDS.contains(&event.kind.as_str()) {
-            self.wrong(format!("{place}.kind"), format!("{:?} is no kind of event; there are: {}", event.kind, check::KINDS.join(", ")));
+            self.wrong(
+                format!("{place}.kind"),
+                format!("{:?} is no kind of event; there are: {}", event.kind, check::KINDS.join(", ")),
+            );
         }
         if let Some(condition) = &event.condition {
-            self.condition(&format!("{place}.where"), condition, |field| field.starts_with("properties."), "properties.<name>");
+            self.condition(
+                &format!("{place}.where"),
+                condition,
+                |field| field.starts_with("properties."),
+                "properties.<name>",
+            );
         }
     }
 
-    fn lead_condition(&mut self, place: &str, condition: &ConditionSource) {
+    pub(super) fn lead_condition(&mut self, place: &str, condition: &ConditionSource) {
         self.condition(place, condition, is_lead_field, LEAD_FIELDS_TEXT);
     }
 
@@ -353,59 +300,7 @@ impl Compiler<'_> {
     }
 }
 
-const LEAD_FIELDS: [&str; 17] = [
-    "lead.stage",
-    "lead.grade",
-    "lead.score",
-    "lead.product_line",
-    "lead.hand_raised",
-    "lead.disqualified_reason",
-    "account.domain",
-    "owner.known",
-    "contact.known",
-    "contact.phone_known",
-    "contact.company",
-    "contact.locale",
-    "contact.time_zone",
-    "contact.country",
-    "touch.first_source",
-    "touch.last_kind",
-    "touch.last_source",
-];
-const LEAD_FIELDS_TEXT: &str = "lead.stage, lead.grade, lead.score, lead.product_line, lead.hand_raised, \
-     lead.disqualified_reason, account.domain, owner.known, contact.known, contact.phone_known, contact.company, \
-     contact.locale, contact.time_zone, contact.country, touch.first_source, touch.last_kind, touch.last_source, \
-     consent.<purpose>, traits.<name>";
-
-fn is_lead_field(field: &str) -> bool {
-    LEAD_FIELDS.contains(&field) || field.starts_with("traits.") || field.starts_with("consent.")
-}
-
-fn unknown_field(field: &str) -> String {
-    format!("the field {field:?} is not known here; there are: {LEAD_FIELDS_TEXT}, event.<property>")
-}
-
 fn is_slug(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
     !text.is_empty() && text.len() <= 64 && text.bytes().all(allowed)
-}
-
-/// Every field of a lead that the journey looks at.
-fn fields(source: &JourneySource) -> BTreeSet<String> {
-    let mut fields = BTreeSet::new();
-    let mut add = |condition: &ConditionSource| fields.extend(condition.fields().map(str::to_owned));
-    source.entry.segment.iter().for_each(&mut add);
-    for exit in &source.exit {
-        if let ExitSource::When(condition) = exit {
-            add(condition);
-        }
-    }
-    for step in &source.steps {
-        step.branch.iter().flatten().filter_map(|way| way.when.as_ref()).for_each(&mut add);
-    }
-    for step in &source.steps {
-        let date = step.wait.as_ref().and_then(|wait| wait.until_date.as_ref());
-        fields.extend(date.map(|date| date.field.clone()).filter(|field| !field.starts_with("event.")));
-    }
-    fields
 }

@@ -3,8 +3,10 @@
 
 pub mod check;
 pub mod compile;
+mod compile_ways;
 pub mod condition;
 pub mod finding;
+mod lead_fields;
 pub mod plan;
 mod schema;
 pub mod source;

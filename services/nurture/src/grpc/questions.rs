@@ -85,7 +85,8 @@ impl NurtureService for Questions {
             Some(Key::LeadId(lead_id)) => self.desk.hash_of_lead(uuid("lead_id", &lead_id)?).await?,
             Some(Key::Email(email)) => self.desk.hash_of_email(&email)?,
         };
-        let mut connection = self.desk.database.pool().acquire().await.map_err(|error| ApiError::from(PgError::from(error)))?;
+        let mut connection =
+            self.desk.database.pool().acquire().await.map_err(|error| ApiError::from(PgError::from(error)))?;
         let wishes = store::consent::load(&mut connection, &[&email_hash]).await.map_err(ApiError::from)?;
         let wishes = wishes.into_values().next().unwrap_or_default();
         let consents = wishes.consents.into_values().map(|consent| Preference {
@@ -147,7 +148,7 @@ impl NurtureService for Questions {
             Some(Key::Email(email)) => self.desk.hash_of_email(&email)?,
         };
         let document = self.desk.export(&email_hash).await?;
-        Ok(Response::new(ExportPersonResponse { document: document.to_string().into_bytes().into() }))
+        Ok(Response::new(ExportPersonResponse { document: document.to_string().into_bytes() }))
     }
 }
 

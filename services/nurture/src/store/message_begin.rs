@@ -1,0 +1,99 @@
+//! Table `message`: the one statement between a claim and DATA, and who is being written to at this moment.
+
+use jiff::Timestamp;
+use leadflow_platform::pg::PgError;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::to_sql;
+
+/// What [`begin`] needs.
+#[derive(Clone, Debug)]
+pub struct Begin<'a> {
+    /// Which mail.
+    pub message_id: Uuid,
+    /// Who claimed it.
+    pub lease_owner: Uuid,
+    /// Until when its DATA must be over; after that nobody waits for this sender.
+    pub lease_until: Timestamp,
+    /// The transaction's clock.
+    pub now: Timestamp,
+    /// Destinations by number.
+    pub links: &'a [String],
+    /// It needs consent.
+    pub marketing: bool,
+}
+
+/// The last look before DATA, and the mark that DATA begins, in one statement under the lock of the contact: still queued,
+/// still ours, nobody said stop, the journey goes on, mails go out at all. False: not this one any more.
+///
+/// # Errors
+/// As the database says.
+pub async fn begin(connection: &mut PgConnection, begin: &Begin<'_>) -> Result<bool, PgError> {
+    let done = sqlx::query(
+        "update message m set state = 2, sending_at = $4, lease_until = $3, links = $5, attempt = attempt + 1
+         where m.message_id = $1 and m.state = 1 and m.lease_owner = $2
+             and not exists (select from suppression s where s.email_hash = m.email_hash
+                 and ($6 or s.reason <> 'unsubscribed'))
+             and not exists (select from sending where paused)
+             and (m.enrollment_id is null or exists (
+                 select from enrollment e where e.enrollment_id = m.enrollment_id and e.state = 1))",
+    )
+    .bind(begin.message_id)
+    .bind(begin.lease_owner)
+    .bind(to_sql(begin.lease_until))
+    .bind(to_sql(begin.now))
+    .bind(begin.links)
+    .bind(begin.marketing)
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Without the look; only for the test that shows what it is for.
+///
+/// # Errors
+/// As the database says.
+pub async fn begin_blindly(connection: &mut PgConnection, begin: &Begin<'_>) -> Result<bool, PgError> {
+    let done = sqlx::query(
+        "update message m set state = 2, sending_at = $4, lease_until = $3, links = $5, attempt = attempt + 1
+         where m.message_id = $1 and m.state = 1 and m.lease_owner = $2",
+    )
+    .bind(begin.message_id)
+    .bind(begin.lease_owner)
+    .bind(to_sql(begin.lease_until))
+    .bind(to_sql(begin.now))
+    .bind(begin.links)
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Those of these contacts to whom somebody is about to write at this moment: the cap counts a mail only from its DATA on,
+/// so they go one by one.
+///
+/// # Errors
+/// As the database says.
+pub async fn busy(connection: &mut PgConnection, hashes: &[&[u8]], now: Timestamp) -> Result<Vec<Vec<u8>>, PgError> {
+    let rows = sqlx::query_scalar(
+        "select distinct email_hash from message
+         where email_hash = any($1) and (state = 2 or (state = 1 and lease_until > $2))",
+    )
+    .bind(hashes)
+    .bind(to_sql(now))
+    .fetch_all(connection)
+    .await?;
+    Ok(rows)
+}
+
+/// Whether a mail to this contact is in DATA at this moment.
+///
+/// # Errors
+/// As the database says.
+pub async fn is_sending(connection: &mut PgConnection, email_hash: &[u8]) -> Result<bool, PgError> {
+    let found = sqlx::query_scalar("select exists (select from message where email_hash = $1 and state = 2)")
+        .bind(email_hash)
+        .fetch_one(connection)
+        .await?;
+    Ok(found)
+}
