@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # make run | up | down | clean-local: all of leadflow on one machine, under .local/ of this checkout.
 #   run    everything, in front until Ctrl-C, then nothing is left running; the data stays
-#   up     the same, but returns when the sample traffic has become leads; `down` stops it
+#   up     the same, but returns when the sample traffic has become leads; `down` stops it. While it runs, `up` starts what
+#          has died of Kafka, PostgreSQL and the mail catcher
 #   clean  stops what runs here and deletes .local/
 set -euo pipefail
 shopt -s inherit_errexit
@@ -51,13 +52,41 @@ take_turn() {
         'stop it where it runs, with Ctrl-C'
 }
 
+# dead_parts: what leadflow stands on and does not run.
+dead_parts() {
+    local name dead=()
+    for name in kafka postgres mail-catcher; do
+        running_pid "$name" >/dev/null || dead+=("$name")
+    done
+    printf '%s' "${dead[*]}"
+}
+
+# mend DEAD: leadflow runs, and what it stands on has died. Only that is started again, where it was and with its data;
+# leadflow has waited and finds it by itself.
+mend() {
+    local name port
+    for name in $1; do
+        phase "leadflow runs, but $name has died: starting only that again; the data stays"
+        port=$(remembered_port "$name")
+        case $name in
+            mail-catcher) start_mail_catcher ;;
+            *) "$here/services.sh" "$name-start" "$state" 8>&- ;;
+        esac
+        [ "$(remembered_port "$name")" = "$port" ] || fail "$name runs, but leadflow looks for it on port $port" \
+            'somebody else has taken that port meanwhile' 'make down && make up (the data stays)'
+    done
+    wait_until_ready
+    phase 'Everything runs again, every role is ready'
+}
+
 # begin: one at a time, and not on top of what `make up` left running.
 begin() {
     local pid
     mkdir -p "$state/log"
     take_turn 'not started'
     if pid=$(running_pid leadflow); then
-        fail 'not started' "leadflow runs already (process $pid, from make up)" 'make down'
+        fail 'not started' "leadflow runs already (process $pid, from make up)$(dead_parts | sed 's/./, but not: &/')" \
+            'make up (starts only what has died), or make down; the data stays'
     fi
     trap finish EXIT
     trap 'exit 130' INT
@@ -104,6 +133,13 @@ run() {
 }
 
 up() {
+    local dead
+    dead=$(dead_parts)
+    if running_pid leadflow >/dev/null && [ -n "$dead" ]; then
+        take_turn 'not started'
+        mend "$dead"
+        return 0
+    fi
     begin
     bring_up
     send_traffic

@@ -96,6 +96,8 @@ client_key() {
 # write_client_env: addresses and keys for people and programs; what is not built is absent.
 write_client_env() {
     local write_key api_key
+    # A lost keys file takes all keys along; `key create` would rather have it put back, and here it is only made anew.
+    [ -e "$state/keys.yaml" ] || rm -rf "$state/key" "$state/keys.yaml.lock"
     write_key=$(client_key local-website --scope publish --source web)
     api_key=$(client_key local-admin --scope read:leads --scope read:assignments --scope act:rep --rep '*' --scope admin)
     (umask 077 && cat >"$state/env") <<END

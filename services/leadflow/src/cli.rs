@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::client::Connection;
 use crate::commands;
@@ -48,6 +48,8 @@ pub(crate) enum Role {
     Qualification,
     /// Pools, offers, owners, the stream.
     Assignment,
+    /// Journeys, mails, the door of their links.
+    Nurture,
 }
 
 #[derive(Debug, Subcommand)]
@@ -65,6 +67,14 @@ pub(crate) enum Command {
     /// Publish and list scoring models.
     #[command(subcommand)]
     Model(commands::model::Model),
+    /// Publish, look at, pause and try journeys.
+    #[command(subcommand)]
+    Journey(commands::journey::Journey),
+    /// Stop and resume all mails; what was sent to a lead and what was not.
+    #[command(subcommand)]
+    Nurture(commands::nurture::Nurture),
+    /// Run golden tests of journeys: events and a clock in, decisions out, no server.
+    Test(commands::test::Test),
     /// Add, list, and send reps away and back.
     #[command(subcommand)]
     Rep(commands::rep::Rep),
@@ -108,4 +118,45 @@ pub(crate) enum Command {
         /// For which shell.
         shell: clap_complete::Shell,
     },
+}
+
+/// The arguments of this process. Ends it, as clap does, where they are wrong or help was asked for.
+pub(crate) fn parse() -> Arguments {
+    Arguments::try_parse().unwrap_or_else(|error| without_environment(error, std::env::args_os()).exit())
+}
+
+/// In the usage of an error clap lists every flag that was given, those from the environment too, as if they were needed.
+/// So the error is made again without the environment; where that has none, the first one stands.
+fn without_environment(error: clap::Error, arguments: impl IntoIterator<Item = std::ffi::OsString>) -> clap::Error {
+    match forget_environment(Arguments::command()).try_get_matches_from(arguments) {
+        Err(plain) if plain.kind() == error.kind() => plain,
+        _ => error,
+    }
+}
+
+fn forget_environment(command: clap::Command) -> clap::Command {
+    command.mut_args(|argument| argument.env(None)).mut_subcommands(forget_environment)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_usage_of_an_error_names_what_is_missing_and_not_what_the_environment_gave() {
+        // A variable that is surely set; a test may set none of its own.
+        let given = Arguments::command().mut_arg("api_key", |argument| argument.env("PATH"));
+        let words = ["leadflow", "lead", "show"].map(std::ffi::OsString::from);
+        let error = given.try_get_matches_from(words.clone()).expect_err("the lead is missing");
+        assert!(error.to_string().contains("--api-key <KEY>"), "what clap says by itself: {error}");
+        let usage = without_environment(error, words).to_string();
+        assert!(usage.contains("Usage: leadflow lead show <E-MAIL|LEAD>"), "{usage}");
+        assert!(!forget_environment(Arguments::command()).render_long_help().to_string().contains("[env:"));
+        assert!(Arguments::command().render_long_help().to_string().contains("[env: LEADFLOW_API_KEY"));
+    }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use leadflow_proto::{assignment::v1 as assignment, qualification::v1 as qualification};
+use leadflow_proto::{assignment::v1 as assignment, nurture::v1 as nurture, qualification::v1 as qualification};
 use tonic::{
     metadata::{Ascii, MetadataValue},
     service::{Interceptor, interceptor::InterceptedService},
@@ -32,6 +32,15 @@ pub(crate) struct Connection {
         value_name = "URL"
     )]
     assignment_url: String,
+    /// Address of the nurture role.
+    #[arg(
+        long,
+        global = true,
+        env = "LEADFLOW_NURTURE_URL",
+        default_value = "http://127.0.0.1:8082",
+        value_name = "URL"
+    )]
+    nurture_url: String,
     /// API key; rather from the environment than typed.
     #[arg(long, global = true, env = "LEADFLOW_API_KEY", hide_env_values = true, value_name = "KEY")]
     api_key: Option<String>,
@@ -80,6 +89,21 @@ impl Connection {
 
     async fn assignment(&self) -> anyhow::Result<Authorized> {
         self.channel("assignment", &self.assignment_url).await
+    }
+
+    pub(crate) async fn nurture(
+        &self,
+    ) -> anyhow::Result<nurture::nurture_service_client::NurtureServiceClient<Authorized>> {
+        let channel = self.channel("nurture", &self.nurture_url).await?;
+        Ok(nurture::nurture_service_client::NurtureServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE))
+    }
+
+    pub(crate) async fn nurture_admin(
+        &self,
+    ) -> anyhow::Result<nurture::nurture_admin_service_client::NurtureAdminServiceClient<Authorized>> {
+        let channel = self.channel("nurture", &self.nurture_url).await?;
+        Ok(nurture::nurture_admin_service_client::NurtureAdminServiceClient::new(channel)
+            .max_decoding_message_size(MAX_MESSAGE))
     }
 
     pub(crate) async fn leads(

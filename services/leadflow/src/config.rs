@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use leadflow_ingest::IngestConfig;
+use leadflow_nurture::NurtureConfig;
 use leadflow_platform::config;
 use leadflow_platform::consumer::ConsumerConfig;
 use leadflow_platform::kafka::KafkaConfig;
@@ -46,6 +47,9 @@ pub(crate) struct RootConfig {
     /// Pools, offers, owners, the stream.
     #[garde(dive)]
     pub(crate) assignment: Option<StatefulSection>,
+    /// Journeys, mails, the door of their links.
+    #[garde(dive)]
+    pub(crate) nurture: Option<NurtureConfig>,
 }
 
 /// Section of a role with a database.

@@ -1,22 +1,41 @@
-//! What a person sees: tables and colours on a terminal, JSON lines for programs.
+//! The one way out: tables and lines for people, which are [`Line`]s and so hold nothing that a terminal would obey, JSON
+//! lines and exact bytes for programs. Nothing else of this crate prints (`print_stdout` and `print_stderr` are denied).
 
 use std::io::{IsTerminal as _, Write as _};
 
-use owo_colors::OwoColorize as _;
+use comfy_table::{Attribute, Cell, Color};
 use serde::Serialize;
+
+use crate::text::{Line, Style, Text, dim, obeyed};
 
 /// How to print.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Output {
     json: bool,
     colour: bool,
+    to: To,
+}
+
+/// Where it goes.
+#[derive(Clone, Copy, Debug)]
+enum To {
+    Process,
+    #[cfg(test)]
+    Kept(&'static std::sync::Mutex<String>),
 }
 
 impl Output {
     /// Colour only on a terminal and without `NO_COLOR`.
     pub(crate) fn new(json: bool) -> Self {
         let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        Self { json, colour: colour && !json }
+        Self { json, colour: colour && !json, to: To::Process }
+    }
+
+    /// Keeps what is printed instead, for a test to look at. Leaks it: there are as many as there are tests.
+    #[cfg(test)]
+    pub(crate) fn kept(json: bool, colour: bool) -> (Self, &'static std::sync::Mutex<String>) {
+        let kept = Box::leak(Box::default());
+        (Self { json, colour, to: To::Kept(kept) }, kept)
     }
 
     /// Whether `--json` was given.
@@ -26,92 +45,121 @@ impl Output {
 
     /// One JSON document on a line of its own.
     pub(crate) fn json_line(self, value: &impl Serialize) -> anyhow::Result<()> {
-        self.line(&serde_json::to_string(value)?)
+        self.exact(&safe_json(&serde_json::to_string(value)?))
     }
 
-    /// A line of data. A reader that went away (`| head`) ends the program quietly.
-    pub(crate) fn line(self, text: &str) -> anyhow::Result<()> {
-        let mut stdout = std::io::stdout().lock();
-        match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
-            other => Ok(other?),
+    /// A line for people.
+    pub(crate) fn line(self, line: impl Into<Line>) -> anyhow::Result<()> {
+        self.exact(&line.into().render(self.colour))
+    }
+
+    /// A word to people beside the data: on stderr.
+    pub(crate) fn note(self, line: impl Into<Line>) {
+        match self.to {
+            To::Process => note(line),
+            #[cfg(test)]
+            To::Kept(_) => drop(self.line(line)),
+        }
+    }
+
+    /// What is ours to the last byte, and a line end: schemas, a key, a script. Never what a stranger typed.
+    /// A reader that went away (`| head`) ends the program quietly.
+    pub(crate) fn exact(self, text: &str) -> anyhow::Result<()> {
+        match self.to {
+            To::Process => {
+                let mut stdout = std::io::stdout().lock();
+                match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
+                    Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
+                    other => Ok(other?),
+                }
+            }
+            #[cfg(test)]
+            To::Kept(kept) => {
+                kept.lock().expect("no test panics while it prints").push_str(&format!("{text}\n"));
+                Ok(())
+            }
         }
     }
 
     /// JSON with `--json`, else the sentence.
-    pub(crate) fn done(self, value: &impl Serialize, sentence: &str) -> anyhow::Result<()> {
+    pub(crate) fn done(self, value: &impl Serialize, sentence: impl Into<Line>) -> anyhow::Result<()> {
         if self.json { self.json_line(value) } else { self.line(sentence) }
     }
 
     /// A table with a header row.
-    pub(crate) fn table(self, header: &[&str], rows: Vec<Vec<String>>) -> anyhow::Result<()> {
+    pub(crate) fn table(self, header: &[&str], rows: Vec<Vec<Text>>) -> anyhow::Result<()> {
         let mut table = comfy_table::Table::new();
         table.load_preset(comfy_table::presets::NOTHING);
-        table.set_header(header.iter().map(|cell| self.dim(cell)));
+        table.style_text_only();
+        if self.colour {
+            table.enforce_styling()
+        } else {
+            table.force_no_tty()
+        };
+        table.set_header(header.iter().map(|title| cell(&dim(title))));
         for row in rows {
-            table.add_row(row);
+            table.add_row(row.iter().map(cell));
         }
         for line in table.to_string().lines() {
-            self.line(line.trim_end())?;
+            self.exact(line.trim_end())?;
         }
         Ok(())
     }
+}
 
-    pub(crate) fn bold(self, text: &str) -> String {
-        if self.colour { text.bold().to_string() } else { text.to_owned() }
-    }
+/// A word to people on stderr, where nobody has an [`Output`].
+pub(crate) fn note(line: impl Into<Line>) {
+    // Where nobody listens to the errors there is nobody to tell that.
+    let _ = writeln!(std::io::stderr(), "{}", line.into().render(false));
+}
 
-    pub(crate) fn dim(self, text: &str) -> String {
-        if self.colour { text.dimmed().to_string() } else { text.to_owned() }
-    }
-
-    pub(crate) fn green(self, text: &str) -> String {
-        if self.colour { text.green().to_string() } else { text.to_owned() }
-    }
-
-    pub(crate) fn yellow(self, text: &str) -> String {
-        if self.colour { text.yellow().to_string() } else { text.to_owned() }
-    }
-
-    pub(crate) fn red(self, text: &str) -> String {
-        if self.colour { text.red().to_string() } else { text.to_owned() }
+fn cell(text: &Text) -> Cell {
+    let cell = Cell::new(text.as_str());
+    match text.style() {
+        Style::Plain => cell,
+        Style::Bold => cell.add_attribute(Attribute::Bold),
+        Style::Dim => cell.add_attribute(Attribute::Dim),
+        Style::Green => cell.fg(Color::DarkGreen),
+        Style::Yellow => cell.fg(Color::DarkYellow),
+        Style::Red => cell.fg(Color::DarkRed),
     }
 }
 
-/// Thousandths as a decimal with sign: 12500 -> "+12.5".
-pub(crate) fn signed_points(milli: i32) -> String {
-    let sign = if milli < 0 { '-' } else { '+' };
-    format!("{sign}{}", points(milli.unsigned_abs().min(i32::MAX as u32) as i32))
-}
-
-/// Thousandths as a decimal: 12500 -> "12.5".
-pub(crate) fn points(milli: i32) -> String {
-    let sign = if milli < 0 { "-" } else { "" };
-    let milli = milli.unsigned_abs();
-    let (whole, rest) = (milli / 1000, milli % 1000);
-    if rest == 0 {
-        return format!("{sign}{whole}");
+/// The same document, with the characters escaped that JSON may hold and a terminal would obey (DEL, C1, directions).
+fn safe_json(json: &str) -> String {
+    let mut safe = String::with_capacity(json.len());
+    for c in json.chars() {
+        // Outside of texts there is only ASCII, and within them what is below U+0020 is escaped already.
+        if obeyed(c) { safe.push_str(&format!("\\u{:04x}", u32::from(c))) } else { safe.push(c) }
     }
-    let rest = format!("{rest:03}");
-    format!("{sign}{whole}.{}", rest.trim_end_matches('0'))
-}
-
-/// A protobuf time as RFC 3339 in UTC to the second; a dash if absent.
-pub(crate) fn time(at: Option<&pbjson_types::Timestamp>) -> String {
-    at.and_then(|at| jiff::Timestamp::new(at.seconds, at.nanos).ok())
-        .map_or_else(|| "-".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M:%SZ").to_string())
+    safe
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::{green, plain};
 
     #[test]
-    fn points_are_decimal_without_rounding() {
-        assert_eq!(points(12_500), "12.5");
-        assert_eq!(points(-7), "-0.007");
-        assert_eq!(points(i32::MIN), "-2147483.648");
-        assert_eq!(signed_points(-1500), "-1.5");
-        assert_eq!(signed_points(40_000), "+40");
+    fn json_stays_the_same_document_and_a_terminal_obeys_nothing_of_it() {
+        let value = serde_json::json!({ "name": "\u{9b}2J\u{202e}\u{7f}\u{1b}[2J\nÄ" });
+        let (output, kept) = Output::kept(true, false);
+        output.json_line(&value).expect("kept");
+        let text = kept.lock().expect("no other").clone();
+        assert!(!text.trim_end().chars().any(obeyed), "{text:?}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).expect("JSON"), value);
+    }
+
+    #[test]
+    fn a_table_lines_up_and_its_cells_are_clean() {
+        let row = || vec![plain("a\u{1b}[2J\nb"), green("x"), plain("last")];
+        let (output, kept) = Output::kept(false, false);
+        output.table(&["ONE", "TWO", "THREE"], vec![row()]).expect("kept");
+        let text = kept.lock().expect("no other").clone();
+        assert_eq!(text, " ONE      TWO  THREE\n a�[2J b  x    last\n");
+        let (output, kept) = Output::kept(false, true);
+        output.table(&["ONE", "TWO", "THREE"], vec![row()]).expect("kept");
+        let text = kept.lock().expect("no other").clone();
+        assert!(text.contains("a�[2J b") && text.contains("\u{1b}[38;5;2mx"), "{text:?}");
     }
 }

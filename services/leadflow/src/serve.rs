@@ -3,6 +3,7 @@
 
 mod assignment;
 mod ingest;
+mod nurture;
 mod qualification;
 
 use std::net::SocketAddr;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use leadflow_platform::access::Access;
+use leadflow_platform::causes::causes;
 use leadflow_platform::health::Health;
 use leadflow_platform::identity_key::IdentityKey;
 use leadflow_platform::kafka::KafkaConfig;
@@ -54,13 +56,17 @@ pub(crate) async fn run(global: &Global, role: Role) -> anyhow::Result<()> {
     if plays(Role::Qualification) {
         qualification::start(config.qualification.as_ref().with_context(|| missing("qualification"))?, &shared).await?;
     }
+    // On a laptop what is not configured does not run; a role that is asked for by name must be.
+    if role == Role::Nurture || (role == Role::All && config.nurture.is_some()) {
+        nurture::start(config.nurture.clone().with_context(|| missing("nurture"))?, &shared).await?;
+    }
     if plays(Role::Ingest) {
         ingest::start(config.ingest.as_ref().with_context(|| missing("ingest"))?, &shared).await?;
     }
     let result = tasks.run_until_signal(DRAIN).await;
     match &result {
         Ok(()) => tracing::info!("stopped"),
-        Err(error) => tracing::error!("stopping: {error:#}"),
+        Err(error) => tracing::error!("stopping: {}", causes(error)),
     }
     telemetry.shutdown().await;
     result
@@ -72,6 +78,7 @@ const fn service_name(role: Role) -> &'static str {
         Role::Ingest => "leadflow-ingest",
         Role::Qualification => "leadflow-qualification",
         Role::Assignment => "leadflow-assignment",
+        Role::Nurture => "leadflow-nurture",
     }
 }
 
@@ -89,34 +96,23 @@ async fn require_topics(shared: &Shared, wanted: &[Topic]) -> anyhow::Result<()>
             {
                 tokio::time::sleep(RETRY).await;
             }
-            Err(TopicsError::Unreachable { brokers, source }) => {
-                tracing::warn!("waiting for the broker at {brokers}: {source}");
-                tokio::time::sleep(RETRY).await;
-            }
+            // Told by the clients of the broker, once.
+            Err(TopicsError::Unreachable { .. }) => tokio::time::sleep(RETRY).await,
             other => return Ok(other?),
         }
     }
 }
 
-/// A database that is away at the start is waited for.
+/// A database that is away at the start is waited for. A schema without tables answers too: the role then migrates it.
 async fn wait_for_database(config: &PgConfig, schema: &'static str) -> anyhow::Result<()> {
-    loop {
-        let attempt = async { Database::connect(config, schema, schema).await?.now().await };
-        match attempt.await {
-            // A schema without tables answers too, with an error of its own: the role then migrates it.
-            Err(error) if error.is_disconnect() => {
-                tracing::warn!("waiting for the database of {schema}: {error}");
-                tokio::time::sleep(RETRY).await;
-            }
-            _ => return Ok(()),
-        }
-    }
+    Database::wait_until_there(config, schema).await;
+    Ok(())
 }
 
 /// Topics that were just created reach every broker a moment later.
 const TOPICS_APPEAR_WITHIN: Duration = Duration::from_secs(10);
 
-/// Between two looks for a broker or a database at the start.
+/// Between two looks for a broker at the start.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// Binds the public port and serves health and metrics of one role on its ops port.

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use leadflow_ingest::IngestConfig;
+use leadflow_mailbox::Mailbox;
+use leadflow_nurture::NurtureConfig;
 use leadflow_platform::access::{self, Access, NewKey, Scope};
 use leadflow_platform::clock::wall_now;
 use leadflow_platform::consumer::{ConsumerConfig, Start};
@@ -14,12 +16,13 @@ use leadflow_platform::run::Tasks;
 use leadflow_platform::server::{Limits, bind};
 use leadflow_platform::testing::{TestDatabase, TestKafka};
 use leadflow_platform::topics;
+use leadflow_proto::nurture::v1::PublishJourneyRequest;
+use leadflow_proto::nurture::v1::nurture_admin_service_client::NurtureAdminServiceClient;
 use leadflow_proto::qualification::v1::PublishModelRequest;
 use leadflow_proto::qualification::v1::qualification_admin_service_client::QualificationAdminServiceClient;
 use leadflow_simulator::setup::{self, Authorized};
 
-/// The three roles, ready, with the sample model and the sample team.
-#[derive(Debug)]
+/// The four roles, ready, with the sample model, the sample journey and the sample team, and a relay that keeps its mails.
 pub struct Line {
     /// Its topics.
     pub kafka: TestKafka,
@@ -29,12 +32,16 @@ pub struct Line {
     pub qualification: String,
     /// Of assignment.
     pub assignment: String,
+    /// Of nurture: the links of its mails lead there.
+    pub nurture: String,
+    /// Where its mails arrive.
+    pub mailbox: Mailbox,
     /// A key with the scope publish for the source "web".
     pub write_key: String,
     /// A key with all other scopes.
     pub api_key: String,
     tasks: Tasks,
-    _schemas: [TestDatabase; 2],
+    _schemas: [TestDatabase; 3],
     folder: PathBuf,
 }
 
@@ -49,11 +56,15 @@ impl Line {
         let schemas = [
             TestDatabase::new(leadflow_qualification::role::SCHEMA, &spine).await,
             TestDatabase::new(leadflow_assignment::SCHEMA, &spine).await,
+            TestDatabase::new(leadflow_nurture::SCHEMA, &spine).await,
         ];
         let folder = std::env::temp_dir().join(format!("leadflow-line-{}", uuid::Uuid::now_v7()));
         std::fs::create_dir_all(&folder)?;
         let (write_key, api_key) = keys(&folder.join("keys.yaml"))?;
+        let mailbox = Mailbox::start(leadflow_mailbox::Config::new(folder.join("mails"))).await?;
         let mut line = Self {
+            mailbox,
+            nurture: String::new(),
             kafka,
             ingest: String::new(),
             qualification: String::new(),
@@ -73,8 +84,8 @@ impl Line {
         let (kafka, config) = (self.kafka.config().clone(), root().join("deploy/config"));
         let identity_key = || IdentityKey::from_secret([7; 32]);
         let consumer = ConsumerConfig { start: Start::Earliest, ..ConsumerConfig::default() };
-        let [qualification, assignment] = &self._schemas;
-        let health: [Health; 3] = std::array::from_fn(|_| Health::new());
+        let [qualification, assignment, nurture] = &self._schemas;
+        let health: [Health; 4] = std::array::from_fn(|_| Health::new());
         let anywhere = "127.0.0.1:0".parse()?;
 
         let listener = bind(anywhere).await?;
@@ -106,6 +117,18 @@ impl Line {
         admin.publish_model(PublishModelRequest { body, validate_only: false }).await?;
         setup::sample_team(self.channel(&self.assignment).await?, wall_now()).await?;
 
+        let listener = bind(anywhere).await?;
+        self.nurture = format!("http://{}", listener.local_addr());
+        let parts = leadflow_nurture::Parts {
+            tasks: self.tasks.handle(),
+            health: health[3].clone(),
+            access: access.clone(),
+            identity_key: identity_key(),
+            kafka: kafka.clone(),
+        };
+        let role = self.nurture_config(nurture)?;
+        leadflow_nurture::start(role, parts, listener, Limits::default()).await?;
+
         let role = IngestConfig::new(anywhere, config.join("sources.yaml"));
         let listener = bind(role.listen).await?;
         self.ingest = format!("http://{}", listener.local_addr());
@@ -118,6 +141,32 @@ impl Line {
             let waited = tokio::time::timeout(Duration::from_secs(30), ready.wait_for(|ready| *ready)).await;
             anyhow::ensure!(waited.is_ok(), "not ready: {:?}", health.readiness());
         }
+        Ok(())
+    }
+
+    fn nurture_config(&self, database: &TestDatabase) -> anyhow::Result<NurtureConfig> {
+        let yaml = format!(
+            "listen: 127.0.0.1:0\ndatabase: {{ url: \"postgres://later\" }}\npublic_url: {}\nquiet_hours: null\n\
+             smtp: {{ url: \"smtp+plain://{}\" }}\nsender:\n  name: Seller\n  email: hello@seller.example\n  \
+             postal_address: Seller, 1 Sample Street\n  message_id_domain: mail.seller.example\n  reply_domain: mail.seller.example\n",
+            self.nurture, self.mailbox.address
+        );
+        let mut config: NurtureConfig = serde_saphyr::from_str(&yaml)?;
+        config.database = database.config();
+        config.consumer = ConsumerConfig { start: Start::Earliest, ..ConsumerConfig::default() };
+        Ok(config)
+    }
+
+    /// Publishes a journey of the sample configuration.
+    ///
+    /// # Errors
+    /// As the role says.
+    pub async fn publish_journey(&self, name: &str) -> anyhow::Result<()> {
+        let path = root().join("deploy/config/journeys").join(name);
+        let body = leadflow_nurture::bundle::bundle(&path, &|path: &Path| std::fs::read(path));
+        let body = body.map_err(|error| anyhow::anyhow!(error))?;
+        let mut admin = NurtureAdminServiceClient::new(self.channel(&self.nurture).await?);
+        admin.publish_journey(PublishJourneyRequest { body, migrate: false }).await?;
         Ok(())
     }
 

@@ -81,7 +81,10 @@ mod tests {
     fn a_mail_is_found_by_its_recipient() {
         let mail = b"From: Seller <hello@seller.example>\r\nReply-To: reply+abc@mail.seller.example\r\nTo: ann@acme.example\r\nSubject: A guide\r\nMessage-ID: <1-2@mail.seller.example>\r\n\r\nHello\r\n";
         let arrived = read(mail, "Ann@acme.example").expect("hers");
-        assert_eq!((arrived.message_id.as_str(), arrived.reply_to.as_str()), ("1-2@mail.seller.example", "reply+abc@mail.seller.example"));
+        assert_eq!(
+            (arrived.message_id.as_str(), arrived.reply_to.as_str()),
+            ("1-2@mail.seller.example", "reply+abc@mail.seller.example")
+        );
         assert_eq!(read(mail, "bob@acme.example"), None);
     }
 }

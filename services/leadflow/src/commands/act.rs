@@ -17,26 +17,32 @@ pub(crate) enum Act {
         #[command(flatten)]
         whose: Whose,
         /// "on_leave", "conflict_of_interest", "wrong_territory" do not count against the rep's share.
-        #[arg(long)]
+        #[arg(long, value_name = "CODE", value_parser = code)]
         reason: String,
     },
     /// Note a human touch.
     Touch {
         #[command(flatten)]
         whose: Whose,
-        /// "phone", "email", "meeting", "chat".
-        #[arg(long)]
-        channel: String,
+        /// How the person was reached.
+        #[arg(long, value_enum)]
+        channel: Channel,
     },
-    /// sql, recycled, won, lost.
+    /// What became of it; recycled and lost need a reason.
     Outcome {
         #[command(flatten)]
         whose: Whose,
         /// The stage.
-        stage: String,
-        /// Why.
-        #[arg(long, default_value = "")]
-        reason: String,
+        #[arg(value_enum)]
+        stage: Stage,
+        /// Why, as a code: "no_budget"; needed with recycled and lost.
+        #[arg(
+            long,
+            value_name = "CODE",
+            value_parser = code,
+            required_if_eq_any([("stage", "recycled"), ("stage", "lost")])
+        )]
+        reason: Option<String>,
     },
     /// Remember which CRM record this lead became.
     Link {
@@ -52,6 +58,47 @@ pub(crate) enum Act {
         #[arg(long)]
         id: String,
     },
+}
+
+/// Stages that a rep can name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Stage {
+    /// Sales agree that it is one.
+    Sql,
+    /// Not now: back to marketing; it may qualify again.
+    Recycled,
+    /// Closed, with a deal.
+    Won,
+    /// Closed, without.
+    Lost,
+}
+
+/// Ways of a human touch, as `touched` events name them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Channel {
+    /// A call.
+    Phone,
+    /// A mail.
+    Email,
+    /// Face to face, or by video.
+    Meeting,
+    /// A chat.
+    Chat,
+}
+
+/// The word of the API for a value.
+fn word(value: &impl clap::ValueEnum) -> String {
+    value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+}
+
+/// What programs compare: the service takes nothing else, so that no free text with personal data stands there.
+fn code(text: &str) -> Result<String, String> {
+    let right = (1..=64).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+    match right {
+        true => Ok(text.to_owned()),
+        false => Err("a code of 1 to 64 lower-case letters, digits and underscores, like no_budget".to_owned()),
+    }
 }
 
 /// Which lead, for whom.
@@ -91,12 +138,13 @@ impl Act {
             }
             Act::Touch { whose, channel } => {
                 let (lead_id, guard) = whose.split();
-                let request = RecordTouchRequest { lead_id, guard, channel, touched_at: None };
+                let request = RecordTouchRequest { lead_id, guard, channel: word(&channel), touched_at: None };
                 client.record_touch(request).await?.into_inner().event
             }
             Act::Outcome { whose, stage, reason } => {
                 let (lead_id, guard) = whose.split();
-                let outcome = Some(Outcome { stage, reason, ..Default::default() });
+                let reason = reason.unwrap_or_default();
+                let outcome = Some(Outcome { stage: word(&stage), reason, ..Default::default() });
                 client.record_outcome(RecordOutcomeRequest { lead_id, guard, outcome }).await?.into_inner().event
             }
             Act::Link { whose, system, r#type, id } => {
@@ -112,5 +160,42 @@ impl Act {
 
 fn tell(output: Output, event: &AssignmentEvent) -> anyhow::Result<()> {
     let stage = event.lead.as_ref().map(|lead| lead.stage.as_str()).unwrap_or_default();
-    output.done(event, &format!("{}: stage {stage}, sequence {}", event.r#type, event.sequence))
+    output.done(event, format!("{}: stage {stage}, sequence {}", event.r#type, event.sequence))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use crate::cli::Arguments;
+
+    fn refusal(arguments: &str) -> Option<String> {
+        let words = ["leadflow", "act"].into_iter().chain(arguments.split(' '));
+        Arguments::try_parse_from(words).err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn an_outcome_without_its_reason_is_refused_before_any_call() {
+        for stage in ["recycled", "lost"] {
+            let said = refusal(&format!("outcome L --rep dana {stage}")).expect("refused");
+            assert!(said.contains("--reason <CODE>"), "{said}");
+            assert_eq!(refusal(&format!("outcome L --rep dana {stage} --reason no_budget")), None);
+        }
+        for stage in ["sql", "won"] {
+            assert_eq!(refusal(&format!("outcome L --rep dana {stage}")), None);
+        }
+        let said = refusal("outcome L --rep dana lost --reason No-Budget").expect("refused");
+        assert!(said.contains("like no_budget"), "{said}");
+        let said = refusal("outcome L --rep dana recycle").expect("refused");
+        assert!(said.contains("recycled"), "{said}");
+    }
+
+    #[test]
+    fn a_pigeon_is_no_channel_and_a_typing_mistake_gets_a_suggestion() {
+        let said = refusal("touch L --rep dana --channel pigeon").expect("refused");
+        assert!(said.contains("phone, email, meeting, chat"), "{said}");
+        let said = refusal("touch L --rep dana --channel emial").expect("refused");
+        assert!(said.contains("a similar value exists: 'email'"), "{said}");
+        assert_eq!(refusal("touch L --rep dana --channel phone"), None);
+    }
 }

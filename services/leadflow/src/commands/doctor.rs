@@ -1,15 +1,22 @@
-//! `leadflow doctor`: one look at everything a role needs, each with the remedy.
+//! `leadflow doctor`: one look at everything a role needs, each with the remedy. All looks at once, none longer than
+//! somebody waits for an answer.
 
 use std::process::ExitCode;
 
+use futures::future::{join, join_all};
 use leadflow_platform::identity_key::IdentityKey;
-use leadflow_platform::migrate::State;
+use leadflow_platform::migrate::{Migrations, State};
+use leadflow_platform::pg::Database;
 use leadflow_platform::{access, offsets, topics};
 use serde_json::json;
 
+use super::migrate::Schema;
 use crate::cli::Global;
-use crate::failure::NOT_READY;
+use crate::config::RootConfig;
+use crate::failure::{NOT_READY, describe};
 use crate::output::Output;
+use crate::patience::{self, PATIENCE, Waiting};
+use crate::text::{green, plain, red};
 
 /// What was looked at, and what is wrong with it.
 struct Look {
@@ -17,61 +24,86 @@ struct Look {
     wrong: Option<String>,
 }
 
+impl Look {
+    fn new<T>(what: impl Into<String>, result: anyhow::Result<T>) -> Self {
+        Self { what: what.into(), wrong: result.err().map(|error| describe(&error)) }
+    }
+}
+
 /// Looks, prints, and ends with 3 if something is not ready.
 pub(crate) async fn run(global: &Global, output: Output) -> anyhow::Result<ExitCode> {
     let config = crate::config::load(global)?;
-    let mut looks = vec![Look { what: "configuration".to_owned(), wrong: None }];
-    let mut look =
-        |what: &str, result: Result<(), String>| looks.push(Look { what: what.to_owned(), wrong: result.err() });
-    look(
-        "identity key",
-        IdentityKey::load(&config.identity_key_file).map(|_| ()).map_err(|error| format!("{error:#}")),
-    );
-    look("keys file", access::list(&config.keys_file).map(|_| ()).map_err(|error| error.to_string()));
-    if let Some(ingest) = &config.ingest {
-        let sources = leadflow_ingest::source_names(&ingest.sources_file);
-        look("sources file", sources.map(|_| ()).map_err(|error| format!("{error:#}")));
-    }
-    look("topics", check_topics(&config).await);
-    match super::migrate::schemas(&config).await {
-        Err(error) => look("database", Err(format!("{error:#}"))),
-        Ok(schemas) => {
-            for (database, migrations) in schemas {
-                let pending = migrations.status(&database).await.map_err(|error| error.to_string()).and_then(|all| {
-                    let open = all.iter().filter(|status| status.state != State::Applied).count();
-                    if open == 0 {
-                        Ok(())
-                    } else {
-                        Err(format!("{open} migrations are not as in this binary: leadflow migrate status"))
-                    }
-                });
-                look(&format!("schema {}", database.schema()), pending);
-                look(&format!("ledger {}", database.schema()), check_ledger(&database, &config).await);
-            }
-        }
-    }
+    let mut looks = files(&config);
+    let waiting = Waiting::for_("looking at the broker and the databases");
+    let (of_broker, of_databases) = join(check_topics(&config), databases(&config)).await;
+    drop(waiting);
+    looks.push(Look::new("topics", of_broker));
+    looks.extend(of_databases);
     let wrong = looks.iter().filter(|look| look.wrong.is_some()).count();
     for look in &looks {
-        let mark = if look.wrong.is_none() { output.green("ok") } else { output.red("not ready") };
-        let detail = look.wrong.as_deref().map(|wrong| format!(": {wrong}")).unwrap_or_default();
-        output
-            .done(&json!({ "what": look.what, "wrong": look.wrong }), &format!("{:<22} {mark}{detail}", look.what))?;
+        let what = plain(format!("{:<22} ", look.what));
+        let line = match &look.wrong {
+            None => [what, green("ok"), plain("")],
+            Some(wrong) => [what, red("not ready"), plain(format!(": {wrong}"))],
+        };
+        output.done(&json!({ "what": look.what, "wrong": look.wrong }), line)?;
     }
     Ok(if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::from(NOT_READY) })
 }
 
-async fn check_topics(config: &crate::config::RootConfig) -> Result<(), String> {
-    let file = topics::load(Some(&config.topics_file)).map_err(|error| error.to_string())?;
-    let wrong = topics::check(&config.kafka, &file, &topics::Topic::ALL).await.map_err(|error| error.to_string())?;
-    let stopping: Vec<String> = wrong.iter().filter(|mismatch| mismatch.stops()).map(ToString::to_string).collect();
-    if stopping.is_empty() { Ok(()) } else { Err(stopping.join("; ")) }
+fn files(config: &RootConfig) -> Vec<Look> {
+    let keys = super::key::require(&config.keys_file).and_then(|()| Ok(access::list(&config.keys_file)?));
+    let mut looks = vec![
+        Look::new("configuration", Ok(())),
+        Look::new("identity key", IdentityKey::load(&config.identity_key_file).map_err(Into::into)),
+        Look::new("keys file", keys),
+    ];
+    if let Some(ingest) = &config.ingest {
+        looks.push(Look::new("sources file", leadflow_ingest::source_names(&ingest.sources_file)));
+    }
+    looks
 }
 
-async fn check_ledger(
-    database: &leadflow_platform::pg::Database,
-    config: &crate::config::RootConfig,
-) -> Result<(), String> {
-    let rows = offsets::list(database, &config.kafka).await.map_err(|error| error.to_string())?;
+async fn check_topics(config: &RootConfig) -> anyhow::Result<()> {
+    let file = topics::load(Some(&config.topics_file))?;
+    let wrong = patience::of_broker(&config.kafka, topics::check(&config.kafka, &file, &topics::Topic::ALL)).await?;
+    let stopping: Vec<String> = wrong.iter().filter(|mismatch| mismatch.stops()).map(ToString::to_string).collect();
+    anyhow::ensure!(stopping.is_empty(), stopping.join("; "));
+    Ok(())
+}
+
+async fn databases(config: &RootConfig) -> Vec<Look> {
+    match super::migrate::schemas(config) {
+        Err(error) => vec![Look::new("databases", Err::<(), _>(error))],
+        Ok(schemas) => {
+            join_all(schemas.iter().map(|schema| one_database(schema, config))).await.into_iter().flatten().collect()
+        }
+    }
+}
+
+/// The schema of a role and its ledger, which nobody can look at without the schema.
+async fn one_database(schema: &Schema<'_>, config: &RootConfig) -> Vec<Look> {
+    let (what, ledger) = (format!("schema {}", schema.name), format!("ledger {}", schema.name));
+    match schema.open().await {
+        Err(error) => vec![Look::new(what, Err::<(), _>(error))],
+        Ok(database) => {
+            let looks = join(check_migrations(&database, &schema.migrations), check_ledger(&database, config)).await;
+            vec![Look::new(what, looks.0), Look::new(ledger, looks.1)]
+        }
+    }
+}
+
+async fn check_migrations(database: &Database, migrations: &Migrations) -> anyhow::Result<()> {
+    let answer = tokio::time::timeout(PATIENCE, migrations.status(database)).await;
+    let Ok(all) = answer else { anyhow::bail!("the database does not answer within {} s", PATIENCE.as_secs()) };
+    let open = all?.iter().filter(|status| status.state != State::Applied).count();
+    anyhow::ensure!(open == 0, "{open} migrations are not as in this binary: leadflow migrate status");
+    Ok(())
+}
+
+async fn check_ledger(database: &Database, config: &RootConfig) -> anyhow::Result<()> {
+    let rows = patience::of_broker(&config.kafka, offsets::list(database, &config.kafka)).await?;
     let wrong = rows.iter().filter(|row| row.difference != 0 || row.state != "running").count();
-    if wrong == 0 { Ok(()) } else { Err(format!("{wrong} partitions are stopped or off: leadflow offsets list")) }
+    anyhow::ensure!(wrong == 0, "{wrong} partitions are stopped or off: leadflow offsets list");
+    Ok(())
 }

@@ -6,7 +6,9 @@ use anyhow::Context as _;
 use leadflow_proto::qualification::v1::{ListModelsRequest, PublishModelRequest};
 
 use crate::client::Connection;
-use crate::output::{Output, time};
+use crate::figures::time;
+use crate::output::Output;
+use crate::text::{green, plain};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Model {
@@ -46,7 +48,7 @@ async fn publish(file: PathBuf, dry_run: bool, connection: &Connection, output: 
         (false, true) => format!("published scoring/{}@{} and made it active", model.name, model.model_no),
         (false, false) => format!("scoring/{}@{} is this very file and active already", model.name, model.model_no),
     };
-    output.done(&response, &sentence)
+    output.done(&response, sentence)
 }
 
 async fn list(connection: &Connection, output: Output) -> anyhow::Result<()> {
@@ -55,9 +57,12 @@ async fn list(connection: &Connection, output: Output) -> anyhow::Result<()> {
         return response.models.iter().try_for_each(|model| output.json_line(model));
     }
     let rows = response.models.iter().map(|model| {
-        let active = if model.active { output.green("active") } else { String::new() };
-        let hash = model.sha256.get(..12).unwrap_or(&model.sha256).to_owned();
-        vec![format!("scoring/{}@{}", model.name, model.model_no), active, time(model.published_at.as_ref()), hash]
+        vec![
+            plain(format!("scoring/{}@{}", model.name, model.model_no)),
+            green(if model.active { "active" } else { "" }),
+            plain(time(model.published_at.as_ref())),
+            plain(model.sha256.get(..12).unwrap_or(&model.sha256)),
+        ]
     });
     output.table(&["MODEL", "", "PUBLISHED", "SHA-256"], rows.collect())
 }

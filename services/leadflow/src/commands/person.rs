@@ -5,7 +5,8 @@ use leadflow_proto::qualification::v1::{
 };
 
 use crate::client::Connection;
-use crate::output::{Output, points};
+use crate::figures::{count, points};
+use crate::output::Output;
 
 /// Who is meant: exactly one.
 #[derive(Debug, clap::Args)]
@@ -72,12 +73,12 @@ impl Erase {
         let request = ErasePersonRequest { key: Some(key), request_id: uuid::Uuid::now_v7().to_string() };
         let response = connection.qualification_admin().await?.erase_person(request).await?.into_inner();
         let sentence = format!(
-            "erased person {}: {} timeline entries, {} leads",
+            "erased person {}: {}, {}",
             response.person_id,
-            response.timeline_entries,
-            response.lead_ids.len()
+            count(response.timeline_entries, "timeline entry"),
+            count(response.lead_ids.len(), "lead")
         );
-        output.done(&response, &sentence)
+        output.done(&response, sentence)
     }
 }
 
@@ -99,5 +100,5 @@ pub(crate) async fn recompute(key: PersonKey, connection: &Connection, output: O
         response.fit_grade,
         if response.changed { ", changed" } else { ", as before" }
     );
-    output.done(&response, &sentence)
+    output.done(&response, sentence)
 }

@@ -1,15 +1,22 @@
 //! `leadflow pool`: reps who share a distribution, and who got how much of it.
 
+use std::collections::BTreeMap;
+
 use anyhow::Context as _;
-use leadflow_proto::assignment::v1::{ListPoolsRequest, Pool as WirePool, PoolMember, PutPoolRequest};
+use leadflow_proto::assignment::v1::{ListPoolsRequest, ListRepsRequest, Pool as WirePool, PoolMember, PutPoolRequest};
 
 use crate::client::Connection;
+use crate::figures::{count, leads, signed_leads};
 use crate::output::Output;
+use crate::text::{bold, plain};
 
 #[derive(Debug, clap::Subcommand)]
 #[command(after_help = "Examples:
   leadflow pool add inbound --default --member dana=2 --member eli --offer-timeout 120s
-  leadflow pool list")]
+  leadflow pool list
+The ledger of `pool list` is that of the running stretch: as long as the same reps with the same weights share, SHARED counts
+what each received of it and DUE what each is entitled to, with what earlier stretches left. A lead that only one rep could
+have had is in no ledger. TODAY is every offer of the day, in any pool.")]
 pub(crate) enum Pool {
     /// Make or replace a pool with its members.
     Add(Add),
@@ -51,10 +58,15 @@ impl Pool {
             Pool::Add(add) => {
                 let request = add.request()?;
                 let pool = client.put_pool(request).await?.into_inner().pool.unwrap_or_default();
-                output
-                    .done(&pool, &format!("pool {}@{} with {} members", pool.pool_id, pool.version, pool.members.len()))
+                let members = count(pool.members.len(), "member");
+                output.done(&pool, format!("pool {}@{} with {members}", pool.pool_id, pool.version))
             }
-            Pool::List => list(output, &client.list_pools(ListPoolsRequest {}).await?.into_inner().pools),
+            Pool::List => {
+                let pools = client.list_pools(ListPoolsRequest {}).await?.into_inner().pools;
+                let reps = client.list_reps(ListRepsRequest {}).await?.into_inner().reps;
+                let today = reps.into_iter().map(|rep| (rep.rep_id, rep.day_count)).collect();
+                list(output, &pools, &today)
+            }
         }
     }
 }
@@ -92,31 +104,26 @@ fn parse_duration(text: &str) -> anyhow::Result<pbjson_types::Duration> {
     Ok(pbjson_types::Duration { seconds: span.as_secs(), nanos: span.subsec_nanos() })
 }
 
-fn list(output: Output, pools: &[WirePool]) -> anyhow::Result<()> {
+fn list(output: Output, pools: &[WirePool], today: &BTreeMap<String, i32>) -> anyhow::Result<()> {
     if output.is_json() {
         return pools.iter().try_for_each(|pool| output.json_line(pool));
     }
     for pool in pools {
         let default = if pool.is_default { ", default" } else { "" };
-        output.line(&format!(
-            "{}  version {}{default}, {} leads waiting",
-            output.bold(&pool.pool_id),
-            pool.version,
-            pool.waiting
-        ))?;
+        let waiting = count(pool.waiting, "lead");
+        output.line([bold(&pool.pool_id), plain(format!("  version {}{default}, {waiting} waiting", pool.version))])?;
         let rows = pool.members.iter().map(|member| {
-            let micro = |n: i64| format!("{}.{:03}", n / 1_000_000, (n % 1_000_000).abs() / 1000);
-            let off = member.received_micro - member.entitled_micro;
-            let sign = if off < 0 { "-" } else { "+" };
+            let today = today.get(&member.rep_id).map_or_else(|| "-".to_owned(), ToString::to_string);
             vec![
-                format!("  {}", member.rep_id),
-                member.weight.to_string(),
-                micro(member.received_micro),
-                micro(member.entitled_micro),
-                format!("{sign}{}", micro(off.abs())),
+                plain(format!("  {}", member.rep_id)),
+                plain(member.weight.to_string()),
+                plain(today),
+                plain(leads(member.received_micro)),
+                plain(leads(member.entitled_micro)),
+                plain(signed_leads(member.received_micro - member.entitled_micro)),
             ]
         });
-        output.table(&["  REP", "WEIGHT", "RECEIVED", "ENTITLED", "OFF BY"], rows.collect())?;
+        output.table(&["  REP", "WEIGHT", "TODAY", "SHARED", "DUE", "OFF BY"], rows.collect())?;
     }
     Ok(())
 }
@@ -124,6 +131,20 @@ fn list(output: Output, pools: &[WirePool]) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_ledger_keeps_its_signs_and_the_day_is_told() {
+        let member = PoolMember { rep_id: "dana".into(), weight: 2, received_micro: 0, entitled_micro: -300_000 };
+        let pool =
+            WirePool { pool_id: "inbound".into(), version: 3, waiting: 1, members: vec![member], ..Default::default() };
+        let (output, kept) = Output::kept(false, false);
+        list(output, &[pool], &BTreeMap::from([("dana".to_owned(), 30)])).expect("kept");
+        let text = kept.lock().expect("no other").clone();
+        let words: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
+        assert_eq!(text.lines().next(), Some("inbound  version 3, 1 lead waiting"));
+        assert_eq!(words[1], ["REP", "WEIGHT", "TODAY", "SHARED", "DUE", "OFF", "BY"]);
+        assert_eq!(words[2], ["dana", "2", "30", "0", "-0.3", "+0.3"]);
+    }
 
     #[test]
     fn members_and_times_are_read() {

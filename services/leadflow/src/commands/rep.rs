@@ -6,7 +6,9 @@ use leadflow_proto::assignment::v1::{
 };
 
 use crate::client::Connection;
-use crate::output::{Output, time};
+use crate::figures::time;
+use crate::output::Output;
+use crate::text::plain;
 
 #[derive(Debug, clap::Subcommand)]
 #[command(after_help = "Examples:
@@ -76,7 +78,7 @@ impl Rep {
                     let request = SetPresenceRequest { rep_id, present: true };
                     rep = client.set_presence(request).await?.into_inner().rep.unwrap_or_default();
                 }
-                output.done(&rep, &format!("rep {}: {}", rep.rep_id, presence(&rep)))
+                output.done(&rep, format!("rep {}: {}", rep.rep_id, presence(&rep)))
             }
             Rep::List => {
                 let reps = client.list_reps(ListRepsRequest {}).await?.into_inner().reps;
@@ -87,7 +89,7 @@ impl Rep {
             Rep::Deactivate { rep } => {
                 let request = DeactivateRepRequest { rep_id: rep };
                 let rep = client.deactivate_rep(request).await?.into_inner().rep.unwrap_or_default();
-                output.done(&rep, &format!("rep {} gets no more leads", rep.rep_id))
+                output.done(&rep, format!("rep {} gets no more leads", rep.rep_id))
             }
         }
     }
@@ -96,12 +98,14 @@ impl Rep {
 async fn set_presence(connection: &Connection, output: Output, rep_id: String, present: bool) -> anyhow::Result<()> {
     let request = SetPresenceRequest { rep_id, present };
     let rep = connection.assignment_admin().await?.set_presence(request).await?.into_inner().rep.unwrap_or_default();
-    output.done(&rep, &format!("rep {}: {}", rep.rep_id, presence(&rep)))
+    output.done(&rep, format!("rep {}: {}", rep.rep_id, presence(&rep)))
 }
 
 fn presence(rep: &WireRep) -> String {
     match (&rep.present_until, rep.active) {
         (_, false) => "inactive".to_owned(),
+        // A rep without hours is present until somebody says otherwise: the last year there is.
+        (Some(until), true) if time(Some(until)).starts_with("9999-") => "present".to_owned(),
         (Some(until), true) => format!("present until {}", time(Some(until))),
         (None, true) => "away".to_owned(),
     }
@@ -114,12 +118,12 @@ fn list(output: Output, reps: &[WireRep]) -> anyhow::Result<()> {
     let limit = |n: i32| if n == 0 { "-".to_owned() } else { n.to_string() };
     let rows = reps.iter().map(|rep| {
         vec![
-            rep.rep_id.clone(),
-            rep.name.clone(),
-            rep.time_zone.clone(),
-            presence(rep),
-            format!("{}/{}", rep.open_count, limit(rep.max_open)),
-            format!("{}/{}", rep.day_count, limit(rep.max_day)),
+            plain(&rep.rep_id),
+            plain(&rep.name),
+            plain(&rep.time_zone),
+            plain(presence(rep)),
+            plain(format!("{}/{}", rep.open_count, limit(rep.max_open))),
+            plain(format!("{}/{}", rep.day_count, limit(rep.max_day))),
         ]
     });
     output.table(&["REP", "NAME", "ZONE", "PRESENCE", "OPEN", "TODAY"], rows.collect())
@@ -178,6 +182,17 @@ fn parse_minute(text: &str) -> Option<i32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_is_told_of_the_year_9999() {
+        let until = |text: &str| {
+            let at: jiff::Timestamp = text.parse().expect("a time");
+            let present_until = Some(pbjson_types::Timestamp { seconds: at.as_second(), nanos: 0 });
+            presence(&WireRep { active: true, present_until, ..Default::default() })
+        };
+        assert_eq!(until("9999-01-01T00:00:00Z"), "present");
+        assert_eq!(until("2026-03-23T17:30:00Z"), "present until 2026-03-23 17:30:00Z");
+    }
 
     #[test]
     fn hours_are_read_or_refused_with_an_example() {

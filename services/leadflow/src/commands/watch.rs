@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use leadflow_proto::assignment::v1::{
-    AssignmentEvent, Filter, Start, WatchAssignmentsRequest, WatchAssignmentsResponse, start::Position,
+    AssignmentEvent, Filter, LeadSnapshot, ListPoolsRequest, ListRepsRequest, Start, WatchAssignmentsRequest,
+    WatchAssignmentsResponse, start::Position,
 };
 use tokio_stream::StreamExt as _;
 
 use crate::client::Connection;
-use crate::output::{Output, points, signed_points, time};
+use crate::figures::{points, signed_points, time};
+use crate::output::Output;
+use crate::text::{Line, bold, dim, green, plain, shortened};
 
 /// Follow the assigned leads.
 #[derive(Debug, clap::Args)]
@@ -36,7 +39,7 @@ pub(crate) struct Watch {
     #[arg(long)]
     include_test: bool,
     /// End after so many leads.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     exit_after: Option<u64>,
 }
 
@@ -54,6 +57,7 @@ impl Watch {
     pub(crate) async fn run(self, connection: &Connection, output: Output) -> anyhow::Result<()> {
         let mut cursor = self.after.clone();
         let mut shown = 0;
+        self.doubt_names(connection, output).await;
         loop {
             let ended = self.follow(connection, output, &mut cursor, &mut shown).await;
             if self.exit_after.is_some_and(|most| shown >= most) {
@@ -63,10 +67,33 @@ impl Watch {
             match (ended, &cursor) {
                 (Err(error), None) => return Err(error),
                 (Err(error), Some(_)) if !is_passing(&error) => return Err(error),
-                (Err(error), Some(_)) => eprintln!("leadflow: stream interrupted ({error}); going on from the cursor"),
+                (Err(error), Some(_)) => {
+                    output.note(format!("leadflow: stream interrupted ({error}); going on from the cursor"));
+                }
                 (Ok(()), _) => {}
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+
+    /// A name with a typing mistake would wait for ever. Only a hint: the pool may come later, and the key of a reader may
+    /// not be allowed to ask.
+    async fn doubt_names(&self, connection: &Connection, output: Output) {
+        if self.pool.is_empty() && self.rep.is_empty() {
+            return;
+        }
+        let Ok(mut admin) = connection.assignment_admin().await else { return };
+        if !self.pool.is_empty()
+            && let Ok(known) = admin.list_pools(ListPoolsRequest {}).await
+        {
+            let known: Vec<String> = known.into_inner().pools.into_iter().map(|pool| pool.pool_id).collect();
+            hint(output, "pool", &self.pool, &known);
+        }
+        if !self.rep.is_empty()
+            && let Ok(known) = admin.list_reps(ListRepsRequest {}).await
+        {
+            let known: Vec<String> = known.into_inner().reps.into_iter().map(|rep| rep.rep_id).collect();
+            hint(output, "rep", &self.rep, &known);
         }
     }
 
@@ -114,8 +141,8 @@ impl Watch {
         if output.is_json() {
             return output.json_line(&serde_json::json!({ "cursor": cursor, "event": event }));
         }
-        for line in describe(output, event) {
-            output.line(&line)?;
+        for line in describe(event) {
+            output.line(line)?;
         }
         Ok(())
     }
@@ -131,41 +158,62 @@ fn is_passing(error: &anyhow::Error) -> bool {
     }
 }
 
+fn hint(output: Output, what: &str, asked: &[String], known: &[String]) {
+    for name in asked.iter().filter(|name| !known.contains(name)) {
+        let known =
+            if known.is_empty() { "there is none yet".to_owned() } else { format!("known: {}", known.join(", ")) };
+        output.note(format!("leadflow: there is no {what} `{name}`, so nothing may come; {known}"));
+    }
+}
+
 /// The lines for one event: who, for whom, why.
-fn describe(output: Output, event: &AssignmentEvent) -> Vec<String> {
+fn describe(event: &AssignmentEvent) -> Vec<Line> {
     let fact = event.r#type.trim_start_matches("leadflow.assignment.").trim_end_matches(".v1");
-    let lead = event.lead.clone().unwrap_or_default();
     let assignment = event.assignment.clone().unwrap_or_default();
     let rep = if assignment.rep_name.is_empty() { &assignment.rep_id } else { &assignment.rep_name };
-    let mut head = format!("{}  {:<9}", output.dim(&time(event.occurred_at.as_ref())), output.green(fact));
-    head.push_str(&format!(" {}", output.bold(&person_line(&lead))));
+    let person = event.lead.as_ref().map_or_else(|| "lead".to_owned(), person_line);
+    let mut head = Line::from([
+        dim(time(event.occurred_at.as_ref())),
+        plain("  "),
+        green(format!("{fact:<9}")),
+        plain(" "),
+        bold(person),
+    ]);
     if !rep.is_empty() {
-        head.push_str(&format!("  ->  {}", output.bold(rep)));
+        head.push(plain("  ->  "));
+        head.push(bold(rep));
     }
-    let mut lines = vec![head];
-    let asked =
-        if lead.hand_raise { format!(", asked by {}", lead.hand_raise_kind.replace('_', " ")) } else { String::new() };
-    lines.push(format!(
-        "    {} {}, grade {}, {} points{asked}  {}",
-        lead.stage.to_uppercase(),
-        if lead.company.is_empty() { &lead.company_domain } else { &lead.company },
-        lead.fit_grade,
-        points(lead.engagement_milli_points),
-        output.dim(&event.lead_id)
-    ));
+    let Some(lead) = &event.lead else {
+        // Erased: nothing is left to tell but whose copy is to be deleted.
+        head.push(dim(format!("  {}", event.lead_id)));
+        return vec![head];
+    };
+    let mut lines =
+        vec![head, Line::from([plain(format!("    {}", standing(lead))), dim(format!("  {}", event.lead_id))])];
     if !lead.hand_raise_text.is_empty() {
-        lines.push(format!("    \"{}\"", one_line(&lead.hand_raise_text, 120)));
+        lines.push(format!("    \"{}\"", shortened(&lead.hand_raise_text, 120)).into());
     }
     for reason in &lead.reasons {
-        lines.push(format!("    {:>8}  {}", signed_points(reason.milli_points), reason.text));
+        lines.push(format!("    {:>8}  {}", signed_points(reason.milli_points), reason.text).into());
     }
     for reason in &assignment.reasons {
-        lines.push(format!("    {:>8}  {}", output.dim("rep"), reason.text));
+        lines.push(Line::from([dim(format!("    {:>8}", "rep")), plain(format!("  {}", reason.text))]));
     }
     lines
 }
 
-fn person_line(lead: &leadflow_proto::assignment::v1::LeadSnapshot) -> String {
+/// "MQL Acme, grade B, 42 points, asked by demo request"; without a company nothing stands in its place.
+fn standing(lead: &LeadSnapshot) -> String {
+    let company = if lead.company.is_empty() { &lead.company_domain } else { &lead.company };
+    let stage = lead.stage.to_uppercase();
+    let stage_and_company = if company.is_empty() { stage } else { format!("{stage} {company}") };
+    let asked =
+        if lead.hand_raise { format!(", asked by {}", lead.hand_raise_kind.replace('_', " ")) } else { String::new() };
+    let points = points(lead.engagement_milli_points);
+    format!("{stage_and_company}, grade {}, {points} points{asked}", lead.fit_grade)
+}
+
+fn person_line(lead: &LeadSnapshot) -> String {
     let full = format!("{} {}", lead.given_name, lead.family_name);
     let name = if full.trim().is_empty() { lead.name.as_str() } else { full.trim() };
     let contact = if lead.email.is_empty() { &lead.phone_e164 } else { &lead.email };
@@ -177,23 +225,37 @@ fn person_line(lead: &leadflow_proto::assignment::v1::LeadSnapshot) -> String {
     }
 }
 
-/// What a visitor wrote must not move the cursor of an executive's terminal.
-fn one_line(text: &str, most: usize) -> String {
-    let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let words = clean.split_whitespace().collect::<Vec<_>>().join(" ");
-    if words.chars().count() <= most {
-        return words;
-    }
-    words.chars().take(most).chain(std::iter::once('…')).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn control_characters_of_a_visitor_never_reach_the_terminal() {
-        assert_eq!(one_line("hi\u{1b}[2J\r\n there", 50), "hi [2J there");
-        assert_eq!(one_line("abcdef", 3), "abc…");
+    fn a_lead_without_a_company_leaves_no_gap() {
+        let mut lead = LeadSnapshot { stage: "mql".into(), fit_grade: "D".into(), ..Default::default() };
+        assert_eq!(standing(&lead), "MQL, grade D, 0 points");
+        lead.company_domain = "acme.example".into();
+        lead.hand_raise = true;
+        lead.hand_raise_kind = "demo_request".into();
+        assert_eq!(standing(&lead), "MQL acme.example, grade D, 0 points, asked by demo request");
+    }
+
+    #[test]
+    fn an_erased_lead_is_one_line() {
+        let event = AssignmentEvent {
+            r#type: "leadflow.assignment.erased.v1".into(),
+            lead_id: "7d1c".into(),
+            ..Default::default()
+        };
+        let lines: Vec<String> = describe(&event).iter().map(|line| line.render(false)).collect();
+        assert_eq!(lines, ["-  erased    lead  7d1c"]);
+    }
+
+    #[test]
+    fn names_with_a_typing_mistake_are_doubted() {
+        let (output, kept) = Output::kept(false, false);
+        let text = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        hint(output, "pool", &text(&["inbound", "nope"]), &text(&["inbound", "partners"]));
+        let said = kept.lock().expect("no other").clone();
+        assert_eq!(said, "leadflow: there is no pool `nope`, so nothing may come; known: inbound, partners\n");
     }
 }

@@ -1,37 +1,22 @@
 //! `leadflow lead show` and `lead list`.
 
 use leadflow_proto::qualification::v1::{
-    GetLeadRequest, LeadReason, LeadSnapshot, ListLeadsRequest, ListTimelineRequest, get_lead_request,
-    list_timeline_request,
+    Lead, LeadReason, LeadSnapshot, ListLeadsRequest, ListTimelineRequest, TimelineEntry, list_timeline_request,
 };
 
+use super::Who;
 use crate::client::Connection;
-use crate::output::{Output, points, signed_points, time};
+use crate::figures::{count, points, signed_points, time};
+use crate::output::Output;
+use crate::text::{Line, bold, dim, plain, yellow};
 
 pub(crate) async fn show(who: &str, timeline: bool, connection: &Connection, output: Output) -> anyhow::Result<()> {
-    let key = if who.contains('@') {
-        get_lead_request::Key::Email(who.to_owned())
-    } else {
-        get_lead_request::Key::LeadId(who.to_owned())
-    };
-    let mut client = connection.leads().await?;
-    let lead = client.get_lead(GetLeadRequest { key: Some(key) }).await?.into_inner().lead.unwrap_or_default();
-    let snapshot = lead.snapshot.clone().unwrap_or_default();
+    let request = Who::parse(who)?.request();
+    let lead = connection.leads().await?.get_lead(request).await?.into_inner().lead.unwrap_or_default();
     if output.is_json() {
         output.json_line(&lead)?;
     } else {
-        output.line(&output.bold(&headline(&snapshot)))?;
-        output.line(&format!("  lead      {}  (sequence {})", lead.lead_id, lead.sequence))?;
-        output.line(&format!("  stage     {}", snapshot.stage))?;
-        output.line(&format!(
-            "  score     {} points, grade {}",
-            points(snapshot.engagement_milli_points),
-            snapshot.fit_grade
-        ))?;
-        let owner = snapshot.owner.clone().unwrap_or_default();
-        output.line(&format!("  owner     {}", if owner.rep_id.is_empty() { "nobody yet" } else { &owner.rep_id }))?;
-        output.line(&format!("  opened    {}", time(lead.opened_at.as_ref())))?;
-        reasons(output, &snapshot.reasons)?;
+        print_lead(output, &lead)?;
     }
     if timeline {
         show_timeline(&lead.lead_id, connection, output).await?;
@@ -39,15 +24,34 @@ pub(crate) async fn show(who: &str, timeline: bool, connection: &Connection, out
     Ok(())
 }
 
+fn print_lead(output: Output, lead: &Lead) -> anyhow::Result<()> {
+    let snapshot = lead.snapshot.clone().unwrap_or_default();
+    output.line(bold(headline(&snapshot)))?;
+    output.line(format!("  lead      {}  (sequence {})", lead.lead_id, lead.sequence))?;
+    let why = match snapshot.disqualified_reason.as_str() {
+        "" => String::new(),
+        reason => format!(": {reason}"),
+    };
+    output.line(format!("  stage     {}{why}", snapshot.stage))?;
+    output.line(format!(
+        "  score     {} points, grade {}",
+        points(snapshot.engagement_milli_points),
+        snapshot.fit_grade
+    ))?;
+    let owner = snapshot.owner.clone().unwrap_or_default();
+    output.line(format!("  owner     {}", if owner.rep_id.is_empty() { "nobody yet" } else { &owner.rep_id }))?;
+    output.line(format!("  opened    {}", time(lead.opened_at.as_ref())))?;
+    reasons(output, &snapshot.reasons)
+}
+
 /// Lines that add up, each with how many events stand behind it.
 pub(super) fn reasons(output: Output, reasons: &[LeadReason]) -> anyhow::Result<()> {
     for reason in reasons {
-        let count = match reason.event_count {
-            0 => String::new(),
-            1 => output.dim("  1 event"),
-            n => output.dim(&format!("  {n} events")),
-        };
-        output.line(&format!("  {:>9}  {}{count}", signed_points(reason.milli_points), reason.text))?;
+        let mut line = Line::from(format!("  {:>9}  {}", signed_points(reason.milli_points), reason.text));
+        if reason.event_count > 0 {
+            line.push(dim(format!("  {}", count(reason.event_count, "event"))));
+        }
+        output.line(line)?;
     }
     Ok(())
 }
@@ -59,30 +63,28 @@ async fn show_timeline(lead_id: &str, connection: &Connection, output: Output) -
     loop {
         let request = ListTimelineRequest { page_size: 200, page_token, key: key.clone() };
         let page = client.list_timeline(request).await?.into_inner();
-        for entry in &page.entries {
-            if output.is_json() {
-                output.json_line(entry)?;
-                continue;
-            }
-            let mark = if entry.bot_reason.is_empty() {
-                String::new()
-            } else {
-                output.yellow(&format!("  not human: {}", entry.bot_reason))
-            };
-            let voided = if entry.voided { output.yellow("  voided") } else { String::new() };
-            output.line(&format!(
-                "  {}  {:<18} {}{mark}{voided}  {}",
-                time(entry.occurred_at.as_ref()),
-                entry.kind,
-                entry.name,
-                output.dim(&entry.event_id)
-            ))?;
-        }
+        page.entries.iter().try_for_each(|entry| print_act(output, entry))?;
         if page.next_page_token.is_empty() {
             return Ok(());
         }
         page_token = page.next_page_token;
     }
+}
+
+fn print_act(output: Output, entry: &TimelineEntry) -> anyhow::Result<()> {
+    if output.is_json() {
+        return output.json_line(entry);
+    }
+    let at = time(entry.occurred_at.as_ref());
+    let mut line = Line::from(format!("  {at}  {:<18} {}", entry.kind, entry.name));
+    if !entry.bot_reason.is_empty() {
+        line.push(yellow(format!("  not human: {}", entry.bot_reason)));
+    }
+    if entry.voided {
+        line.push(yellow("  voided"));
+    }
+    line.push(dim(format!("  {}", entry.event_id)));
+    output.line(line)
 }
 
 pub(crate) async fn list(
@@ -100,12 +102,12 @@ pub(crate) async fn list(
         let snapshot = lead.snapshot.clone().unwrap_or_default();
         let owner = snapshot.owner.clone().unwrap_or_default().rep_id;
         vec![
-            lead.lead_id.clone(),
-            headline(&snapshot),
-            snapshot.stage.clone(),
-            snapshot.fit_grade.clone(),
-            points(snapshot.engagement_milli_points),
-            if owner.is_empty() { "-".to_owned() } else { owner },
+            plain(&lead.lead_id),
+            plain(headline(&snapshot)),
+            plain(&snapshot.stage),
+            plain(&snapshot.fit_grade),
+            plain(points(snapshot.engagement_milli_points)),
+            plain(if owner.is_empty() { "-" } else { &owner }),
         ]
     });
     output.table(&["LEAD", "WHO", "STAGE", "FIT", "POINTS", "OWNER"], rows.collect())

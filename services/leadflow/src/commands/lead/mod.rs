@@ -1,9 +1,14 @@
 //! `leadflow lead`: show a lead; explain why it is what it is, across services.
 
+mod entry;
 mod explain;
+#[cfg(test)]
+mod explain_tests;
 mod list;
 
 use std::process::ExitCode;
+
+use leadflow_proto::qualification::v1::{GetLeadRequest, get_lead_request};
 
 use crate::client::Connection;
 use crate::output::Output;
@@ -40,5 +45,35 @@ impl Lead {
             Lead::Explain(command) => return command.run(connection, output).await,
         }
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// How a lead is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Who {
+    Email(String),
+    /// As the services write it.
+    Lead(String),
+}
+
+impl Who {
+    /// # Errors
+    /// If it is neither: nobody needs to be asked.
+    fn parse(text: &str) -> anyhow::Result<Self> {
+        if text.contains('@') {
+            return Ok(Who::Email(text.to_owned()));
+        }
+        match uuid::Uuid::parse_str(text) {
+            Ok(id) => Ok(Who::Lead(id.to_string())),
+            Err(_) => anyhow::bail!("`{text}` is neither an e-mail address nor a lead id"),
+        }
+    }
+
+    fn request(&self) -> GetLeadRequest {
+        let key = match self {
+            Who::Email(address) => get_lead_request::Key::Email(address.clone()),
+            Who::Lead(id) => get_lead_request::Key::LeadId(id.clone()),
+        };
+        GetLeadRequest { key: Some(key) }
     }
 }
