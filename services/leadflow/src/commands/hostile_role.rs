@@ -23,7 +23,18 @@ fn reason() -> assignment::Reason {
 
 /// A role whose every text is [`EVIL`].
 pub(super) fn hostile() -> FakeRole {
+    let step = nurture::NurtureDecision {
+        kind: EVIL.to_owned(),
+        step: EVIL.to_owned(),
+        reasons: vec![EVIL.to_owned()],
+        ..Default::default()
+    };
     of_assignment(of_qualification(FakeRole::default()))
+        .says("NurtureService/ExplainLead", &nurture::ExplainLeadResponse { decisions: vec![step.clone()] })
+        .says(
+            "NurtureService/ListDecisions",
+            &nurture::ListDecisionsResponse { decisions: vec![step], ..Default::default() },
+        )
         .says(
             "NurtureService/GetPreferences",
             &nurture::GetPreferencesResponse {

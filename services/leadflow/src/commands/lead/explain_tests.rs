@@ -56,6 +56,7 @@ fn person_with_two_leads() -> FakeRole {
     FakeRole::default()
         .answers("LeadService/ExplainDecision", explain)
         .answers("AssignmentStreamService/ExplainAssignment", assigned)
+        .says("NurtureService/ExplainLead", &leadflow_proto::nurture::v1::ExplainLeadResponse::default())
         .says("LeadService/GetLead", &qualification::GetLeadResponse { lead: Some(lead) })
 }
 
