@@ -45,7 +45,7 @@ phase 'Building and running every test of the workspace'
 cargo test --workspace --locked --no-fail-fast
 
 phase 'Building the binaries for the foreign clients'
-cargo build --locked -p leadflow -p leadflow-simulator
+cargo build --locked -p leadflow -p leadflow-simulator -p leadflow-mailbox
 
 phase 'Running the foreign clients against every role'
-tests/clients/with_stack.sh bash -c 'tests/clients/run.sh && tests/clients/readers/run.sh'
+tests/clients/with_stack.sh bash -c 'tests/clients/run.sh && tests/clients/mails/run.sh && tests/clients/readers/run.sh'

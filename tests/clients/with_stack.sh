@@ -31,6 +31,12 @@ section() {
     printf '  database: { url: "%s" }\n' "$QUALIFICATION_DATABASE_URL"
     section assignment
     printf '  database: { url: "%s" }\n' "$ASSIGNMENT_DATABASE_URL"
+    nurture_port=$(free_port) mail_port=$(free_port)
+    printf 'nurture:\n  listen: "127.0.0.1:%s"\n  ops_listen: "127.0.0.1:%s"\n' "$nurture_port" "$(free_port)"
+    printf '  database: { url: "%s" }\n  public_url: "http://127.0.0.1:%s"\n' "$NURTURE_DATABASE_URL" "$nurture_port"
+    printf '  smtp: { url: "smtp+plain://127.0.0.1:%s" }\n  quiet_hours: null\n  sender:\n' "$mail_port"
+    printf '    { name: Seller, email: hello@seller.example, postal_address: "Seller, 1 Sample Street",\n'
+    printf '      message_id_domain: mail.seller.example, reply_domain: mail.seller.example }\n'
 } >"$stack/leadflow.yaml"
 
 # address SECTION KEY: of the file just written.
@@ -44,25 +50,30 @@ LEADFLOW_API_KEY=$(key --name test-rest --scope read:leads --scope read:assignme
 LEADFLOW_INGEST_URL="http://$(address ingest listen)"
 LEADFLOW_QUALIFICATION_URL="http://$(address qualification listen)"
 LEADFLOW_ASSIGNMENT_URL="http://$(address assignment listen)"
+LEADFLOW_NURTURE_URL="http://127.0.0.1:$nurture_port"
+LEADFLOW_SMTP_SINK="$stack/mails"
 LEADFLOW_CONFIG="$stack/leadflow.yaml"
 LEADFLOW_BIN=$leadflow
 SIMULATOR_BIN=$(dirname "$leadflow")/simulator
 export KAFKA_BROKERS SIMULATOR_BIN LEADFLOW_WRITE_KEY LEADFLOW_API_KEY LEADFLOW_INGEST_URL LEADFLOW_QUALIFICATION_URL LEADFLOW_ASSIGNMENT_URL \
-    LEADFLOW_CONFIG LEADFLOW_BIN
+    LEADFLOW_CONFIG LEADFLOW_BIN LEADFLOW_NURTURE_URL LEADFLOW_SMTP_SINK
 
+mkdir -p "$LEADFLOW_SMTP_SINK"
+"$(dirname "$leadflow")/mail-catcher" --listen "127.0.0.1:$mail_port" --folder "$LEADFLOW_SMTP_SINK" >"$stack/mail-catcher.log" 2>&1 &
+catching=$!
 "$leadflow" --config "$stack/leadflow.yaml" serve all >"$stack/leadflow.log" 2>&1 &
 serving=$!
 stop() {
     local code=$?
     trap - EXIT
-    kill "$serving" 2>/dev/null || true
+    kill "$serving" "$catching" 2>/dev/null || true
     wait "$serving" || { [ "$code" != 0 ] || { echo "leadflow did not end with code 0 on SIGTERM: $stack/leadflow.log" >&2; code=1; }; }
     exit "$code"
 }
 trap stop EXIT
 
 ready() { [ "$(curl -s -o /dev/null -w '%{http_code}' "http://$(address "$1" ops_listen)/readyz")" = 200 ]; }
-for role in ingest assignment qualification; do
+for role in ingest assignment nurture qualification; do
     for attempt in $(seq 240); do
         # Qualification is ready only with a model, and takes one before.
         [ "$role" != qualification ] || "$leadflow" model publish deploy/config/scoring.yaml >>"$stack/prepare.log" 2>&1 || true

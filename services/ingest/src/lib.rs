@@ -7,6 +7,7 @@ pub mod config;
 pub mod domain;
 mod doors;
 mod publish;
+mod sourceless;
 pub mod sources;
 pub mod wire;
 
@@ -56,9 +57,13 @@ pub struct Parts {
 /// then the doors are open and answer 503.
 ///
 /// # Errors
-/// If the sources file is not valid or the Kafka settings are wrong.
+/// If the sources file is not valid, the Kafka settings are wrong or the TLS files are not usable.
 pub async fn start(config: &IngestConfig, parts: Parts, listener: Listener) -> anyhow::Result<()> {
     let tasks = parts.tasks.clone();
+    let listener = match &config.tls {
+        Some(files) => listener.with_tls(files)?,
+        None => listener,
+    };
     let router = build(config, parts).await?;
     serve(&tasks, "ingest", listener, router, config.server().limits());
     Ok(())
@@ -81,10 +86,13 @@ pub async fn build(config: &IngestConfig, parts: Parts) -> anyhow::Result<Router
     let ready = health.register("ingest-sources");
     let sources = SourcesHandle::load(&config.sources_file)?;
     sources.watch(&tasks);
+    sourceless::watch(&tasks, access.clone(), sources.clone());
     ready.ready();
     domain::bot::warm_up();
     let producer = Producer::connect(&kafka).context("could not set up the producer")?;
-    warm_up(&tasks, producer.clone(), health.register("ingest-broker"));
+    let broker = health.register("ingest-broker");
+    producer.watch(&broker);
+    warm_up(&tasks, producer.clone(), broker);
     flush_at_the_end(&tasks, producer.clone());
     let publisher = Publisher::new(producer, identity_key);
     let doors = Doors::new(config, access.clone(), sources, publisher, &tasks);
@@ -97,8 +105,8 @@ pub async fn build(config: &IngestConfig, parts: Parts) -> anyhow::Result<Router
     Ok(layers(doors::router(doors).merge(grpc)))
 }
 
-/// A broker that is away at the start is waited for. Once it was there, readiness stays: a door without a broker answers
-/// 503 with Retry-After, which tells clients more than no door at all.
+/// A broker that is away at the start is waited for. Once it was there, readiness stays, degraded while it is away: a door
+/// without a broker answers 503 with Retry-After, which tells clients more than no door at all.
 fn warm_up(tasks: &Tasks, producer: Producer, check: Check) {
     let stop = tasks.stop_token();
     tasks.spawn("ingest-warm-up", async move {

@@ -28,7 +28,7 @@ pub use edit::{EditError, NewKey, create, list, revoke};
 pub use file::{KeyEntry, KeysFile, Scope};
 pub use grant::Grant;
 pub use presented::{basic_user, bearer, presented_key};
-pub use text::{KeyText, KeyTextError};
+pub use text::{KeyText, KeyTextError, key_look_alikes};
 
 /// The keys of this deployment. Clones share them.
 #[derive(Clone, Debug)]
@@ -113,6 +113,13 @@ impl Access {
         let same_prefix = keys.by_prefix.get(&grant.prefix).map(Vec::as_slice).unwrap_or_default();
         let found = same_prefix.iter().find(|key| key.grant.sha256 == grant.sha256);
         found.ok_or_else(|| ApiError::unauthenticated("API_KEY_REVOKED", "this key was removed"))?.valid_at(now)
+    }
+
+    /// What every key may do that is valid at `now`, in no order.
+    #[must_use]
+    pub fn grants(&self, now: Timestamp) -> Vec<Arc<Grant>> {
+        let keys = self.current();
+        keys.by_prefix.values().flatten().filter_map(|key| key.valid_at(now).ok()).collect()
     }
 
     fn count(&self, error: &ApiError) {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::pg::{FailureKind, PgError};
+use crate::seldom::Seldom;
 
 mod carriers;
 mod code;
@@ -204,7 +205,13 @@ impl From<PgError> for ApiError {
             ),
             FailureKind::Data => ApiError::internal("the database refused our own data", &error),
             FailureKind::Transient | FailureKind::Stop => {
-                tracing::warn!("answered 503, the database is not available: {error}");
+                // Whoever asks often hears it often; the log does not.
+                static SAID: Seldom = Seldom::new(Duration::from_secs(60));
+                if SAID.may_say() {
+                    tracing::warn!("answered 503, the database is not available: {error}");
+                } else {
+                    tracing::debug!("answered 503, the database is not available: {error}");
+                }
                 ApiError::unavailable("the database is not available at the moment, try again")
             }
         }

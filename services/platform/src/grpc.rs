@@ -22,10 +22,12 @@ use crate::run::Tasks;
 
 mod auth;
 mod call;
+mod codec;
 mod deadline;
 
 pub use auth::{Authenticate, grant};
 pub(crate) use call::{CallObserver, call_name};
+pub(crate) use codec::blame_the_caller;
 
 /// Largest message, both ways.
 pub const MAX_MESSAGE_BYTES: usize = 4 << 20;

@@ -3,7 +3,8 @@
 //! `/readyz` lists the parts with their reasons, `/livez` the ones that are stuck; gRPC health follows `/readyz`. A part
 //! that is stuck also ends the process: somebody must start it anew, and not everybody has a Kubernetes.
 
-use std::collections::BTreeMap;
+mod parts;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,12 +12,14 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::{StatusCode, header};
-use serde::Serialize;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::run::Tasks;
 use crate::telemetry::Telemetry;
+
+use parts::Parts;
+pub use parts::{Check, Readiness, Status};
 
 /// A part with work and no beat for this long is stuck.
 pub const STUCK_AFTER: Duration = Duration::from_secs(60);
@@ -30,11 +33,10 @@ pub struct Health {
     inner: Arc<Inner>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Inner {
-    checks: Mutex<BTreeMap<String, Option<String>>>,
+    parts: Arc<Parts>,
     progress: Mutex<Vec<Arc<Lane>>>,
-    ready: watch::Sender<bool>,
 }
 
 #[derive(Debug)]
@@ -51,29 +53,10 @@ struct LaneState {
     gone: bool,
 }
 
-/// One named part that must be ready. Not ready until it says so.
-#[derive(Clone, Debug)]
-pub struct Check {
-    name: String,
-    inner: Arc<Inner>,
-}
-
 /// The progress of one lane. Dropped, it is no longer watched.
 #[derive(Debug)]
 pub struct Progress {
     lane: Arc<Lane>,
-}
-
-/// One line of `/readyz`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Readiness {
-    /// Name of the check.
-    pub name: String,
-    /// Whether it is ready.
-    pub ready: bool,
-    /// Why it is not, and what to do about it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
 }
 
 impl Default for Health {
@@ -86,16 +69,13 @@ impl Health {
     /// No checks yet: not ready before the first one is.
     #[must_use]
     pub fn new() -> Self {
-        let inner = Inner { checks: Mutex::default(), progress: Mutex::default(), ready: watch::Sender::new(false) };
-        Self { inner: Arc::new(inner) }
+        Self { inner: Arc::default() }
     }
 
     /// Adds a named part, not ready for now.
     #[must_use]
     pub fn register(&self, name: impl Into<String>) -> Check {
-        let check = Check { name: name.into(), inner: Arc::clone(&self.inner) };
-        check.not_ready("starting");
-        check
+        Check::new(name.into(), Arc::clone(&self.inner.parts))
     }
 
     /// Watches a lane: while busy it must beat at least every `within` ([`STUCK_AFTER`]).
@@ -112,25 +92,19 @@ impl Health {
     /// True if there are checks and all are ready.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        *self.inner.ready.borrow()
+        *self.inner.parts.all_ready.borrow()
     }
 
     /// Changes of [`Health::is_ready`].
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<bool> {
-        self.inner.ready.subscribe()
+        self.inner.parts.all_ready.subscribe()
     }
 
-    /// Every check with its reason.
+    /// Every check with its reasons.
     #[must_use]
     pub fn readiness(&self) -> Vec<Readiness> {
-        let checks = locked(&self.inner.checks);
-        let line = |(name, reason): (&String, &Option<String>)| Readiness {
-            name: name.clone(),
-            ready: reason.is_none(),
-            reason: reason.clone(),
-        };
-        checks.iter().map(line).collect()
+        self.inner.parts.readiness()
     }
 
     /// Lanes that have work.
@@ -199,38 +173,11 @@ impl Health {
     }
 
     fn answer_ready(&self) -> Response {
-        let ready = self.is_ready();
-        let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-        (status, Json(serde_json::json!({ "ready": ready, "checks": self.readiness() }))).into_response()
-    }
-}
-
-impl Check {
-    /// This part is ready.
-    pub fn ready(&self) {
-        self.inner.set(&self.name, None);
-    }
-
-    /// This part is not ready; `reason` says why and what to do, for a person who reads `/readyz`.
-    pub fn not_ready(&self, reason: impl Into<String>) {
-        self.inner.set(&self.name, Some(reason.into()));
-    }
-}
-
-impl Inner {
-    fn set(&self, name: &str, reason: Option<String>) {
-        let mut checks = locked(&self.checks);
-        let before = checks.insert(name.to_owned(), reason.clone());
-        if before.as_ref() != Some(&reason) {
-            match &reason {
-                None => tracing::info!(check = name, "{name} is ready"),
-                // The first reason is always "starting" and nobody needs to read it.
-                Some(reason) if before.is_some() => tracing::info!(check = name, "{name} is not ready: {reason}"),
-                Some(_) => {}
-            }
-        }
-        let all = checks.values().all(Option::is_none);
-        self.ready.send_if_modified(|ready| std::mem::replace(ready, all) != all);
+        let checks = self.readiness();
+        let status = Status::of(&checks);
+        let ready = status != Status::NotReady;
+        let code = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        (code, Json(serde_json::json!({ "ready": ready, "status": status, "checks": checks }))).into_response()
     }
 }
 

@@ -1,11 +1,14 @@
 //! How to reach the broker: one configuration for consumers, producers and the admin client.
 
+mod reports;
+
 use rdkafka::ClientConfig;
-use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::error::KafkaError;
 use serde::{Deserialize, Serialize};
 
+use crate::outage::{Outage, OutageMemory, Words};
 use crate::topics::Topic;
+
+pub(crate) use reports::{Reports, STATISTICS_INTERVAL_MS};
 
 /// Section `kafka` of the configuration.
 #[derive(Clone, Debug, Serialize, Deserialize, garde::Validate, schemars::JsonSchema)]
@@ -22,6 +25,10 @@ pub struct KafkaConfig {
     #[serde(default)]
     #[garde(custom(only_security))]
     pub client: std::collections::BTreeMap<String, String>,
+    /// All clients of a process tell of one broker.
+    #[serde(skip)]
+    #[garde(skip)]
+    outage: OutageMemory,
 }
 
 fn default_prefix() -> String {
@@ -45,6 +52,27 @@ fn only_security(client: &std::collections::BTreeMap<String, String>, (): &()) -
 }
 
 impl KafkaConfig {
+    /// These brokers, without security.
+    #[must_use]
+    pub fn new(brokers: impl Into<String>, topic_prefix: impl Into<String>) -> Self {
+        Self {
+            brokers: brokers.into(),
+            topic_prefix: topic_prefix.into(),
+            client: std::collections::BTreeMap::new(),
+            outage: OutageMemory::default(),
+        }
+    }
+
+    /// Whether the brokers answer, by what all clients of this configuration and its clones hear.
+    pub(crate) fn outage(&self) -> Outage {
+        let words = Words {
+            what: "broker".to_owned(),
+            subject: format!("the broker at {}", self.brokers),
+            meaning: "Senders get 503, consumers and the outbox wait",
+        };
+        Outage::new(words, self.outage.clone())
+    }
+
     /// Full name of a topic: "leadflow.engagement.v1".
     #[must_use]
     pub fn topic_name(&self, topic: Topic) -> String {
@@ -78,30 +106,6 @@ impl KafkaConfig {
     }
 }
 
-/// What librdkafka reports about connections. It goes on by itself, so this is a warning; only a fatal error ends a client,
-/// and its owner sees that from its own calls.
-pub(crate) fn log_client_error(client: &'static str, error: &KafkaError, reason: &str) {
-    tracing::warn!(client, "kafka client {client}: {reason} ({error})");
-}
-
-/// librdkafka's own log: a client that loses a connection finds its way again, so nothing of it is an error of ours; notes
-/// about our choice of settings are no news.
-pub(crate) fn log_client_line(client: &'static str, level: RDKafkaLogLevel, facility: &str, line: &str) {
-    if facility == "CONFWARN" {
-        return;
-    }
-    match level {
-        RDKafkaLogLevel::Emerg
-        | RDKafkaLogLevel::Alert
-        | RDKafkaLogLevel::Critical
-        | RDKafkaLogLevel::Error
-        | RDKafkaLogLevel::Warning => tracing::warn!(client, "kafka client {client}: {facility}: {line}"),
-        RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
-            tracing::debug!(client, "kafka client {client}: {facility}: {line}");
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use garde::Validate as _;
@@ -109,11 +113,9 @@ mod tests {
     use super::*;
 
     fn config(key: &str) -> KafkaConfig {
-        KafkaConfig {
-            brokers: "127.0.0.1:9092".to_owned(),
-            topic_prefix: default_prefix(),
-            client: [(key.to_owned(), "x".to_owned())].into(),
-        }
+        let mut config = KafkaConfig::new("127.0.0.1:9092", default_prefix());
+        config.client.insert(key.to_owned(), "x".to_owned());
+        config
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! Keep it small: a new file here needs a line in ARCHITECTURE.md.
 
 pub mod access;
+pub mod causes;
 pub mod clock;
 pub mod command;
 pub mod config;
@@ -18,11 +19,13 @@ pub mod identity_key;
 pub mod kafka;
 pub mod migrate;
 pub mod offsets;
+mod outage;
 pub mod outbox;
 pub mod pg;
 pub mod producer;
 pub mod record;
 pub mod run;
+mod seldom;
 pub mod server;
 pub mod telemetry;
 #[cfg(feature = "testing")]

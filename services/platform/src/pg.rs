@@ -1,6 +1,7 @@
 //! PostgreSQL: the pool of a role with the session settings that are part of the fence, connections of a role's own, and
 //! the check that a schema was made with this deployment's identity key. Transactions that write are in `pg/write_tx.rs`.
 
+mod away;
 mod error;
 mod mechanism;
 mod write_tx;
@@ -11,6 +12,8 @@ use std::time::Duration;
 use secrecy::ExposeSecret as _;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, PgPool};
+
+use crate::outage::Outage;
 
 pub(crate) use error::timed_out;
 pub use error::{FailureKind, PgError};
@@ -71,6 +74,7 @@ pub struct Database {
     options: PgConnectOptions,
     schema: &'static str,
     application: std::sync::Arc<str>,
+    outage: Outage,
     #[cfg(feature = "testing")]
     switches: std::sync::Arc<Switches>,
 }
@@ -131,10 +135,14 @@ impl Database {
                 })
             })
             .connect_with(options.clone())
-            .await
-            .map_err(|source| PgError::new("connect to the database", source))?;
+            .await;
+        let pool = match pool {
+            Ok(pool) => pool,
+            Err(source) => return Err(PgError::new("connect to the database", away::why(&options, source).await)),
+        };
         let database = Self {
             pool,
+            outage: away::outage_of(&options, schema),
             options,
             schema,
             application: application.into(),
@@ -181,10 +189,12 @@ impl Database {
     /// [`PgError`] if there is no connection within five seconds.
     pub async fn own_connection(&self, part: &str, settings: &[(&str, &str)]) -> Result<PgConnection, PgError> {
         let options = self.own_options(part, settings);
-        tokio::time::timeout(ACQUIRE_TIMEOUT, PgConnection::connect_with(&options))
+        let connection = tokio::time::timeout(ACQUIRE_TIMEOUT, PgConnection::connect_with(&options))
             .await
             .map_err(|_| timed_out("connect to the database"))?
-            .map_err(|source| PgError::new("connect to the database", source))
+            .map_err(|source| PgError::new("connect to the database", source))?;
+        self.outage.served();
+        Ok(connection)
     }
 
     pub(crate) fn own_options(&self, part: &str, settings: &[(&str, &str)]) -> PgConnectOptions {

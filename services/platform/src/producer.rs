@@ -16,7 +16,9 @@ use std::time::{Duration, Instant};
 
 use rdkafka::producer::{BaseRecord, Producer as _};
 
-use crate::kafka::KafkaConfig;
+use crate::health::Check;
+use crate::kafka::{KafkaConfig, Reports};
+use crate::outage::Outage;
 use crate::outbox::headers_of;
 use crate::record::{CloudEvent, TraceParent};
 use crate::topics::Topic;
@@ -81,6 +83,7 @@ struct Shared {
     gathering: PolledProducer<Deliveries>,
     pace: Mutex<Pace>,
     made: Instant,
+    outage: Outage,
     names: [String; Topic::ALL.len()],
 }
 
@@ -112,13 +115,16 @@ impl Producer {
     /// # Errors
     /// [`ProducerError::Settings`].
     pub fn connect(kafka: &KafkaConfig) -> Result<Self, ProducerError> {
-        let make =
-            |linger| PolledProducer::new(&ingest_settings(kafka, linger), Deliveries).map_err(ProducerError::Settings);
+        let make = |linger| {
+            let context = Deliveries(Reports::new("door", kafka));
+            PolledProducer::new(&ingest_settings(kafka, linger), context).map_err(ProducerError::Settings)
+        };
         let shared = Shared {
             at_once: make(Duration::ZERO)?,
             gathering: make(GATHER)?,
             pace: Mutex::default(),
             made: Instant::now(),
+            outage: kafka.outage(),
             names: Topic::ALL.map(|topic| kafka.topic_name(topic)),
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -155,7 +161,9 @@ impl Producer {
         let producer = self.shared.pick(1);
         self.hand_over(producer, (topic, key, event, trace, &payload), Delivery::new(&batch, 0));
         batch.wait(done, DEADLINE).await;
-        batch.into_results().pop().expect("one result per record")
+        let result = batch.into_results().pop().expect("one result per record");
+        self.shared.note(std::slice::from_ref(&result));
+        result
     }
 
     /// Sends all and waits once; one result per record, in their order. Records with the same key keep their order.
@@ -171,7 +179,15 @@ impl Producer {
             self.hand_over(producer, record, Delivery::new(&batch, index));
         }
         batch.wait(done, DEADLINE).await;
-        batch.into_results()
+        let results = batch.into_results();
+        self.shared.note(&results);
+        results
+    }
+
+    /// From now on this part is degraded while the broker does not answer: a door that is open says when to come again.
+    pub fn watch(&self, check: &Check) {
+        let outage = self.shared.outage.clone();
+        check.degraded_while(move || outage.describe());
     }
 
     /// Records that were handed over and not yet acknowledged or given up.
@@ -221,6 +237,14 @@ impl Producer {
 }
 
 impl Shared {
+    /// A record that is too large is no fault of the broker's.
+    fn note(&self, results: &[Result<(), SendError>]) {
+        let failed = results.iter().filter_map(|result| result.as_ref().err());
+        if let Some(error) = failed.filter(|error| **error != SendError::TooLarge).last() {
+            self.outage.in_vain(&error.to_string());
+        }
+    }
+
     fn both(&self) -> [&PolledProducer<Deliveries>; 2] {
         [&self.at_once, &self.gathering]
     }

@@ -17,6 +17,8 @@ use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::causes::causes;
+
 /// How long a process may take from the signal to its end.
 pub const DRAIN: Duration = Duration::from_secs(20);
 
@@ -153,10 +155,10 @@ impl Inner {
     fn fail(&self, name: &'static str, error: anyhow::Error) {
         let mut first = self.first_failure.lock().unwrap_or_else(PoisonError::into_inner);
         if first.is_none() {
-            tracing::error!(task = name, "task {name} failed, everything stops: {error:#}");
+            tracing::error!(task = name, "task {name} failed, everything stops: {}", causes(&error));
             *first = Some(error.context(format!("task {name} failed")));
         } else {
-            tracing::warn!(task = name, "task {name} failed too: {error:#}");
+            tracing::warn!(task = name, "task {name} failed too: {}", causes(&error));
         }
         drop(first);
         self.stop.cancel();

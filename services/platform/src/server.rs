@@ -178,18 +178,6 @@ pub async fn bind(address: SocketAddr) -> anyhow::Result<Listener> {
     Ok(Listener { socket, address, tls: None })
 }
 
-/// Binds and, where configured, sets TLS up.
-///
-/// # Errors
-/// As [`bind`] and [`Listener::with_tls`].
-pub async fn bind_configured(config: &ServerConfig) -> anyhow::Result<Listener> {
-    let listener = bind(config.listen).await?;
-    match &config.tls {
-        Some(tls) => listener.with_tls(tls),
-        None => Ok(listener),
-    }
-}
-
 /// Serves until the stop token: then no new connection, and the requests in flight get `limits.drain`. `name` is the task's
 /// and the metrics' ("public", "ops").
 pub fn serve(tasks: &Tasks, name: &'static str, listener: Listener, router: axum::Router, limits: Limits) {

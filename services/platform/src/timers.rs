@@ -15,6 +15,7 @@ use opentelemetry::metrics::Histogram;
 use rand::RngExt as _;
 use tokio::sync::Notify;
 
+use crate::causes::causes;
 use crate::health::{Health, STUCK_AFTER};
 use crate::pg::{Database, Mechanism, PgError};
 use crate::run::Tasks;
@@ -75,7 +76,12 @@ pub fn poll_loop<S, F>(
                     if error.downcast_ref::<PgError>().is_some_and(PgError::is_disconnect) {
                         progress.beat();
                     }
-                    tracing::warn!(timer = name, "timer {name} failed, trying again: {error:#}");
+                    let (is_away, error) = (database.is_away(&error), causes(&error));
+                    if is_away {
+                        tracing::debug!(timer = name, "timer {name} failed, trying again: {error}");
+                    } else {
+                        tracing::warn!(timer = name, "timer {name} failed, trying again: {error}");
+                    }
                     let pause = shortened(backoff);
                     backoff = (backoff * 2).min(LAST_BACKOFF);
                     pause

@@ -1,6 +1,5 @@
 //! The outbox and a broker that fails: librdkafka's mock, because a real one cannot be told to refuse.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -25,8 +24,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 fn mock() -> (MockCluster<'static, DefaultProducerContext>, KafkaConfig) {
     let cluster = MockCluster::new(1).expect("a mock cluster");
     cluster.create_topic("mock.lead.v1", 1, 1).expect("a topic");
-    let config =
-        KafkaConfig { brokers: cluster.bootstrap_servers(), topic_prefix: "mock.".to_owned(), client: BTreeMap::new() };
+    let config = KafkaConfig::new(cluster.bootstrap_servers(), "mock.");
     (cluster, config)
 }
 

@@ -37,11 +37,7 @@ fn outgoing(key: &str, number: usize, bytes: usize) -> Outgoing {
 fn mock() -> (MockCluster<'static, DefaultProducerContext>, KafkaConfig) {
     let cluster = MockCluster::new(1).expect("a mock cluster");
     cluster.create_topic("mock.engagement.v1", 1, 1).expect("a topic");
-    let config = KafkaConfig {
-        brokers: cluster.bootstrap_servers(),
-        topic_prefix: "mock.".to_owned(),
-        client: std::collections::BTreeMap::new(),
-    };
+    let config = KafkaConfig::new(cluster.bootstrap_servers(), "mock.");
     (cluster, config)
 }
 

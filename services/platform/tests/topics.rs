@@ -92,11 +92,7 @@ async fn differences_stop_a_role_and_a_longer_retention_only_warns() {
 
 #[tokio::test]
 async fn brokers_that_are_not_there_are_named() {
-    let config = KafkaConfig {
-        brokers: "127.0.0.1:1".to_owned(),
-        topic_prefix: "test.".to_owned(),
-        client: std::collections::BTreeMap::new(),
-    };
+    let config = KafkaConfig::new("127.0.0.1:1", "test.");
     let error = check(&config, &small(), &[Topic::Lead]).await.expect_err("nobody there").to_string();
     assert!(error.contains("the brokers 127.0.0.1:1 did not answer"), "{error}");
 }

@@ -1,5 +1,5 @@
-//! Whether a user agent belongs to a person. The event's own user agent decides: the HTTP header of a server
-//! ("analytics-python", "axios") says nothing about who did it.
+//! Whether a user agent belongs to a person. The event's own user agent decides, or the HTTP header of a browser: that of a
+//! program ("analytics-python", "axios") says nothing about who did it, and is not asked here.
 
 use std::sync::LazyLock;
 

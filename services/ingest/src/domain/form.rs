@@ -114,11 +114,11 @@ pub struct FormRules {
 pub struct Post<'a> {
     /// When it came in.
     pub received_at: Timestamp,
-    /// The HTTP header: a form is posted by the person's own browser.
+    /// The HTTP header; believed only from a page, which is posted by the person's own browser.
     pub user_agent: &'a str,
     /// The HTTP header, for a page that says nothing about itself.
     pub referer: &'a str,
-    /// Whether the page or a server of the customer posted.
+    /// A page, or a program: the header of a program ("curl", "python-requests") says nothing about the person.
     pub sender: Sender,
 }
 

@@ -29,6 +29,14 @@ pub const TEXT_BYTES: usize = 64 * 1024;
 pub const FORM_BYTES: usize = 1024 * 1024;
 /// A mail.
 pub const MAIL_BYTES: usize = 25 * 1024 * 1024;
+/// One event of a mail provider.
+pub const HOOK_EVENT_BYTES: usize = 1024 * 1024;
+/// A batch of events of a mail provider.
+pub const HOOK_BATCH_BYTES: usize = 8 * 1024 * 1024;
+/// Events of such a batch.
+pub const HOOK_EVENTS: usize = 10_000;
+/// Seconds by which the time of a signature may differ from ours.
+pub const HOOK_SKEW_SECONDS: u64 = 300;
 /// Header block of one MIME entity.
 pub const MIME_HEADER_BYTES: usize = 256 * 1024;
 /// Multiparts inside each other.

@@ -11,6 +11,7 @@ pub mod flatten;
 pub mod form;
 #[cfg(test)]
 mod form_tests;
+pub mod hook;
 pub mod json;
 pub mod kind;
 pub mod limits;

@@ -46,11 +46,13 @@ pub enum Reason {
     MimeTooComplex,
     /// A bounce or complaint that does not say whose mail it was.
     UnknownRecipient,
+    /// A mail came to a hook that has no mailbox.
+    NoMailbox,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::InvalidJson,
         Self::NotAnObject,
         Self::JsonTooDeep,
@@ -71,6 +73,7 @@ impl Reason {
         Self::InvalidMime,
         Self::MimeTooComplex,
         Self::UnknownRecipient,
+        Self::NoMailbox,
     ];
 
     /// UPPER_SNAKE.
@@ -97,6 +100,7 @@ impl Reason {
             Self::InvalidMime => "INVALID_MIME",
             Self::MimeTooComplex => "MIME_TOO_COMPLEX",
             Self::UnknownRecipient => "UNKNOWN_RECIPIENT",
+            Self::NoMailbox => "NO_MAILBOX",
         }
     }
 

@@ -1,4 +1,5 @@
-//! `writeKey` in the body, for senders that cannot set headers: found also in a body that is wrong otherwise, and never kept.
+//! `writeKey` in the body, for senders that cannot set headers: found also in a body that is wrong otherwise. That it is not
+//! kept is the business of whoever keeps the body.
 
 use std::borrow::Cow;
 
@@ -16,19 +17,6 @@ pub(super) fn find(body: &str) -> String {
     found.and_then(|body| body.write_key).unwrap_or_default().into_owned()
 }
 
-/// The bytes without the key: what is kept of a refusal is read by people.
-pub(super) fn mask<'a>(raw: &'a [u8], key: &str) -> Cow<'a, [u8]> {
-    if key.is_empty() || memchr::memmem::find(raw, key.as_bytes()).is_none() {
-        return Cow::Borrowed(raw);
-    }
-    let mut masked = raw.to_vec();
-    let places: Vec<usize> = memchr::memmem::find_iter(raw, key.as_bytes()).collect();
-    for place in places {
-        masked[place..place + key.len()].fill(b'*');
-    }
-    Cow::Owned(masked)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -39,12 +27,5 @@ mod tests {
         for none in ["", "{", "[]", r#"{"writeKey":7}"#, r#"{"event":"x"}"#] {
             assert_eq!(find(none), "", "{none}");
         }
-    }
-
-    #[test]
-    fn a_key_is_masked_wherever_it_stands() {
-        assert_eq!(&*mask(br#"{"writeKey":"lf_ab","x":"lf_ab"}"#, "lf_ab"), br#"{"writeKey":"*****","x":"*****"}"#);
-        assert_eq!(&*mask(b"nothing", "lf_ab"), b"nothing");
-        assert_eq!(&*mask(b"nothing", ""), b"nothing");
     }
 }

@@ -6,13 +6,17 @@ use std::time::Duration;
 
 use axum::extract::Request;
 use axum::response::Response;
+use bytes::Bytes;
 use http::header;
+use jiff::Timestamp;
 use leadflow_platform::access::Grant;
 use leadflow_platform::clock::wall_now;
 use leadflow_platform::error::ApiError;
 
 use super::body::{self, header_text, media_type};
 use super::{Doors, answer, sender};
+use crate::domain::engagement::Engagement;
+use crate::domain::mail::MailboxRules;
 use crate::domain::reject::{Reason, Reject};
 use crate::domain::rules::SourceRules;
 use crate::domain::{limits, mail};
@@ -28,6 +32,7 @@ pub(super) async fn take(doors: &Doors, name: &str, request: Request) -> Result<
     let headers = parts.headers;
     let grant = sender::authenticate(&doors.access, &headers, "", wall_now())
         .inspect_err(|error| doors.publisher.count_unknown(error.reason))?;
+    sender::may_send_mail(&grant)?;
     let mailbox = doors.sources.current().mailbox(name).ok_or_else(|| ApiError::not_found("mailbox"))?;
     let rules = source_of(doors, &mailbox, &grant)?;
     if media_type(&headers) != "message/rfc822" {
@@ -38,18 +43,7 @@ pub(super) async fn take(doors: &Doors, name: &str, request: Request) -> Result<
     let raw = body::read(&headers, body, limits::MAIL_BYTES).await?;
     let received_at = wall_now();
 
-    // A turn is taken when all of it is here: a relay that sends slowly keeps nobody else from theirs.
-    let busy = || ApiError::unavailable("too many mails at a time, send the same again").with_reason("BODY_MEMORY");
-    let turn = tokio::time::timeout(PATIENCE, doors.mail_slots.acquire()).await;
-    let turn = turn.map_err(|_| busy())?.map_err(|_| busy())?;
-    let (parsed, of) = (raw.clone(), Arc::clone(&rules));
-    let read = tokio::task::spawn_blocking(move || mail::engagement(&parsed, &mailbox.rules, &of, received_at));
-    // A parser's panic is a defect of ours, but the mail is what it is: kept with its reason, and never asked for again.
-    let taken = read.await.unwrap_or_else(|error| {
-        tracing::error!("a mail could not be read and is kept on the topic rejected: {error}");
-        Err(Reject::new(Reason::InvalidMime, "", "the mail could not be read"))
-    });
-    drop(turn);
+    let taken = read(doors, raw.clone(), mailbox.rules.clone(), Arc::clone(&rules), received_at).await?;
     let mut out = Outbound::with_capacity(1);
     match taken {
         Ok(event) => {
@@ -66,6 +60,31 @@ pub(super) async fn take(doors: &Doors, name: &str, request: Request) -> Result<
             Err(answer::refusal(&reject))
         }
     }
+}
+
+/// Reads a mail, off the threads that serve requests.
+///
+/// # Errors
+/// 503 if it did not get its turn. Inside: why the mail was refused.
+pub(super) async fn read(
+    doors: &Doors,
+    raw: Bytes,
+    mailbox: MailboxRules,
+    rules: Arc<SourceRules>,
+    received_at: Timestamp,
+) -> Result<Result<Engagement<'static>, Reject>, ApiError> {
+    // A turn is taken when all of it is here: a relay that sends slowly keeps nobody else from theirs.
+    let busy = || ApiError::unavailable("too many mails at a time, send the same again").with_reason("BODY_MEMORY");
+    let turn = tokio::time::timeout(PATIENCE, doors.mail_slots.acquire()).await;
+    let turn = turn.map_err(|_| busy())?.map_err(|_| busy())?;
+    let read = tokio::task::spawn_blocking(move || mail::engagement(&raw, &mailbox, &rules, received_at));
+    // A parser's panic is a defect of ours, but the mail is what it is: kept with its reason, and never asked for again.
+    let taken = read.await.unwrap_or_else(|error| {
+        tracing::error!("a mail could not be read and is kept on the topic rejected: {error}");
+        Err(Reject::new(Reason::InvalidMime, "", "the mail could not be read"))
+    });
+    drop(turn);
+    Ok(taken)
 }
 
 fn source_of(doors: &Doors, mailbox: &Mailbox, grant: &Grant) -> Result<Arc<SourceRules>, ApiError> {

@@ -59,7 +59,8 @@ fn wants_json(headers: &HeaderMap) -> bool {
     header_text(headers, header::ACCEPT).trim_start().starts_with("application/json")
 }
 
-/// A key that may publish as the form's source; or none, if the form is public and the page one of its own.
+/// A key that may publish as the form's source; or none, if the form is public and the page one of its own. Every browser
+/// says from which page it posts: whoever does not is a program.
 fn who(doors: &Doors, form: &Form, headers: &HeaderMap) -> Result<Sender, ApiError> {
     if headers.contains_key(header::AUTHORIZATION) {
         let grant = sender::authenticate(&doors.access, headers, "", wall_now())?;
@@ -79,7 +80,7 @@ fn who(doors: &Doors, form: &Form, headers: &HeaderMap) -> Result<Sender, ApiErr
         return Err(ApiError::permission_denied("ORIGIN_NOT_ALLOWED", message));
     }
     doors.rate_limits.take_form_post(&form.rules.name)?;
-    Ok(Sender::Browser)
+    Ok(if origin.is_empty() { Sender::Server } else { Sender::Browser })
 }
 
 /// Maps the post and waits for the broker; gives the reason if it was refused.

@@ -8,6 +8,7 @@ mod body_key;
 mod email;
 mod forms;
 pub(crate) mod grpc;
+mod hooks;
 mod multipart;
 mod openapi;
 mod segment;
@@ -30,6 +31,7 @@ use tokio::sync::Semaphore;
 use tower_http::cors::{Any, CorsLayer};
 
 use self::body::BodyBudget;
+use self::hooks::Replays;
 use self::sender::RateLimits;
 use crate::config::IngestConfig;
 use crate::domain::limits;
@@ -39,6 +41,8 @@ use crate::sources::SourcesHandle;
 
 /// Mails that are taken apart at one time: each may hold 25 MiB and its decoded text.
 const MAILS_AT_A_TIME: usize = 4;
+/// Memory for large bodies of hooks, apart from all others: whose a signed body is, is known only when all of it is here.
+const HOOK_MEMORY_MIB: u32 = 128;
 /// A browser asks once a day whether it may send.
 const PREFLIGHT_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 /// From the headers of a request to its answer.
@@ -53,6 +57,8 @@ pub(crate) struct Doors {
     rate_limits: Arc<RateLimits>,
     body_budget: BodyBudget,
     mail_slots: Semaphore,
+    hook_budget: BodyBudget,
+    replays: Replays,
     public_url: Option<String>,
 }
 
@@ -73,6 +79,8 @@ impl Doors {
             rate_limits,
             body_budget: BodyBudget::new(config.body_memory_mib),
             mail_slots: Semaphore::new(MAILS_AT_A_TIME),
+            hook_budget: BodyBudget::new(HOOK_MEMORY_MIB),
+            replays: Replays::new(),
             public_url: config.public_url.as_deref().map(|url| url.trim_end_matches('/').to_owned()),
         })
     }
@@ -108,7 +116,7 @@ pub(crate) fn router(doors: Arc<Doors>) -> Router {
         .route("/sourceConfig/", get(settings::rudderstack))
         // Set here, before the layer: one that is set later would answer preflights without passing it.
         .method_not_allowed_fallback(no_such_method);
-    let mail = Router::new().route("/v1/email/{mailbox}", post(mail));
+    let mail = Router::new().route("/v1/email/{mailbox}", post(mail)).route("/hooks/{hook}", post(hook));
     let limits_of = |body_bytes| RequestLimits { body_bytes, timeout: TIMEOUT };
     limited(events, limits_of(limits::RUDDERSTACK_BATCH_BYTES))
         .layer(cross_origin())
@@ -145,4 +153,8 @@ async fn form(State(doors): State<Arc<Doors>>, Path(form): Path<String>, request
 
 async fn mail(State(doors): State<Arc<Doors>>, Path(mailbox): Path<String>, request: Request) -> Response {
     email::take(&doors, &mailbox, request).await.unwrap_or_else(|error| error.into_response())
+}
+
+async fn hook(State(doors): State<Arc<Doors>>, Path(hook): Path<String>, request: Request) -> Response {
+    hooks::take(&doors, &hook, request).await.unwrap_or_else(|error| error.into_response())
 }

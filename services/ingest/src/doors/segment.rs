@@ -134,9 +134,8 @@ async fn take_single(doors: &Doors, call: Call, request: Request) -> Result<Resp
             None
         }
         Err(reject) => {
-            let door = door_name(call);
-            let raw = body_key::mask(&incoming.body, &body_key);
-            doors.publisher.reject(&mut out, &incoming.refused(&rules.id, door, &raw), reject);
+            let refused = incoming.refused(&rules.id, door_name(call), &incoming.body);
+            doors.publisher.reject(&mut out, &refused, reject);
             Some(answer::refusal(reject))
         }
     };
@@ -168,42 +167,40 @@ async fn take_batch(doors: &Doors, way: Way, request: Request) -> Result<Respons
     let rejects = match &read {
         Ok(batch) => {
             let facts = incoming.facts(&grant, batch.sent_at, way);
-            map_events(doors, (&incoming, &body_key), batch, &facts, &rules, &mut out)
+            map_events(doors, &incoming, batch, &facts, &rules, &mut out)
         }
         Err(reject) => {
-            let raw = body_key::mask(&incoming.body, &body_key);
-            let refused = incoming.refused(&rules.id, "http.batch", &raw);
+            let refused = incoming.refused(&rules.id, "http.batch", &incoming.body);
             doors.publisher.reject(&mut out, &refused, reject);
-            vec![reject.clone()]
+            vec![(0, reject.clone())]
         }
     };
     drop(read);
     doors.publisher.send(out, "http", &rules.id).await?;
     match rejects.len() {
         0 => Ok(answer::success()),
-        all if all >= events => Err(answer::refusals(&rejects)),
-        some => Ok(answer::success_but(some)),
+        all if all >= events => Err(answer::refusals(rejects.iter().map(|(_, reject)| reject))),
+        _ => Ok(answer::success_without(&rejects)),
     }
 }
 
-/// Takes the good events and keeps the bad ones; gives the reasons of those.
+/// Takes the good events and keeps the bad ones; gives the places and reasons of those.
 fn map_events(
     doors: &Doors,
-    (incoming, body_key): (&Incoming, &str),
+    incoming: &Incoming,
     batch: &batch::Batch<'_>,
     facts: &Facts<'_>,
     rules: &SourceRules,
     out: &mut Outbound,
-) -> Vec<Reject> {
+) -> Vec<(usize, Reject)> {
     let mut rejects = Vec::new();
     for (index, raw) in batch.events.iter().enumerate() {
         match segment::in_batch(raw, batch.context, facts, rules) {
             Ok(event) => drop(doors.publisher.accept(out, &event, &rules.id)),
             Err(reject) => {
                 let reject = reject.under(&format!("/batch/{index}"));
-                let raw = body_key::mask(raw.as_bytes(), body_key);
-                doors.publisher.reject(out, &incoming.refused(&rules.id, "http.batch", &raw), &reject);
-                rejects.push(reject);
+                doors.publisher.reject(out, &incoming.refused(&rules.id, "http.batch", raw.as_bytes()), &reject);
+                rejects.push((index, reject));
             }
         }
     }

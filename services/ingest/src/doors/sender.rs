@@ -59,6 +59,18 @@ pub(crate) fn may_publish(grant: &Grant, headers: &HeaderMap) -> Result<(), ApiE
     Err(ApiError::permission_denied("ORIGIN_NOT_ALLOWED", message))
 }
 
+/// A key that stands in a page is everybody's: with it one could write as anybody.
+///
+/// # Errors
+/// 403.
+pub(crate) fn may_send_mail(grant: &Grant) -> Result<(), ApiError> {
+    if !grant.browser {
+        return Ok(());
+    }
+    let message = "a browser key sends Segment calls and forms, no mail: use the key of a server";
+    Err(ApiError::permission_denied("BROWSER_KEY_NOT_ALLOWED", message))
+}
+
 /// What the key says about its holder.
 pub(crate) fn kind_of(grant: &Grant) -> Sender {
     if grant.browser { Sender::Browser } else { Sender::Server }

@@ -1,9 +1,11 @@
 //! From the file to what the domain reads: every word is checked here, so that nothing can be wrong later.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::file::{FormEntry, MailboxEntry, NameEntry, NameRuleEntry, SourceEntry, SourcesFile};
+use super::hooks::Hook;
 use crate::domain::form::{FormRules, Target};
 use crate::domain::kind::Kind;
 use crate::domain::mail::MailboxRules;
@@ -19,7 +21,7 @@ pub struct SourcesError {
     pub what: String,
 }
 
-fn wrong(place: impl Into<String>, what: impl Into<String>) -> SourcesError {
+pub(super) fn wrong(place: impl Into<String>, what: impl Into<String>) -> SourcesError {
     SourcesError { place: place.into(), what: what.into() }
 }
 
@@ -53,6 +55,7 @@ pub struct Sources {
     sources: HashMap<Box<str>, Arc<SourceRules>>,
     forms: HashMap<Box<str>, Arc<Form>>,
     mailboxes: HashMap<Box<str>, Arc<Mailbox>>,
+    hooks: HashMap<Box<str>, Arc<Hook>>,
 }
 
 impl Sources {
@@ -62,11 +65,14 @@ impl Sources {
         self.sources.keys().map(|name| name.to_string()).collect()
     }
 
-    /// Checks the file and makes it ready.
+    /// Checks the file and makes it ready. `secret` reads a secret file, whose path may begin at the folder of the file.
     ///
     /// # Errors
     /// The first thing that is wrong.
-    pub fn compile(file: &SourcesFile) -> Result<Self, SourcesError> {
+    pub fn compile(
+        file: &SourcesFile,
+        secret: impl Fn(&Path) -> std::io::Result<String>,
+    ) -> Result<Self, SourcesError> {
         let mut sources = HashMap::new();
         for (id, entry) in &file.sources {
             sources.insert(Box::from(id.as_str()), Arc::new(source(id, entry)?));
@@ -79,6 +85,10 @@ impl Sources {
         for (name, entry) in &file.mailboxes {
             let mailbox = compiled.mailbox_of(name, entry)?;
             compiled.mailboxes.insert(name.as_str().into(), Arc::new(mailbox));
+        }
+        for (name, entry) in &file.hooks {
+            let hook = compiled.hook_of(name, entry, &secret)?;
+            compiled.hooks.insert(name.as_str().into(), Arc::new(hook));
         }
         Ok(compiled)
     }
@@ -101,7 +111,18 @@ impl Sources {
         self.mailboxes.get(name).cloned()
     }
 
-    fn known(&self, place: String, id: &str) -> Result<Arc<SourceRules>, SourcesError> {
+    /// A hook by its name in the path.
+    #[must_use]
+    pub fn hook(&self, name: &str) -> Option<Arc<Hook>> {
+        self.hooks.get(name).cloned()
+    }
+
+    /// The secret files of the hooks, as the file names them.
+    pub fn secret_files(&self) -> impl Iterator<Item = &Path> {
+        self.hooks.values().map(|hook| hook.secret_file.as_path())
+    }
+
+    pub(super) fn known(&self, place: String, id: &str) -> Result<Arc<SourceRules>, SourcesError> {
         self.sources.get(id).cloned().ok_or_else(|| wrong(place, format!("there is no source {id:?}")))
     }
 
@@ -153,8 +174,10 @@ impl Sources {
         }
         let source =
             entry.source.as_deref().map(|id| self.known(format!("mailboxes.{name}.source"), id)).transpose()?;
-        let our_message_ids = entry.our_message_ids.iter().map(|domain| domain.to_ascii_lowercase().into()).collect();
-        Ok(Mailbox { rules: MailboxRules { name: name.into(), kind, our_message_ids }, source })
+        let lower = |domains: &[String]| domains.iter().map(|domain| domain.to_ascii_lowercase().into()).collect();
+        let our_message_ids = lower(&entry.our_message_ids);
+        let reply_domains = lower(entry.reply_domains.as_ref().unwrap_or(&entry.our_message_ids));
+        Ok(Mailbox { rules: MailboxRules { name: name.into(), kind, our_message_ids, reply_domains }, source })
     }
 }
 
@@ -195,7 +218,7 @@ fn name_rule(place: &str, entry: &NameEntry) -> Result<NameRule, SourcesError> {
 }
 
 /// Names stand in paths, headers, metrics and on the timeline.
-fn check_name(place: &str, name: &str) -> Result<(), SourcesError> {
+pub(super) fn check_name(place: &str, name: &str) -> Result<(), SourcesError> {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.');
     if name.is_empty() || name.len() > 64 || !name.bytes().all(fits) {
         return Err(wrong(place, "a name has 1 to 64 of a-z, 0-9, '-', '_' and '.'"));

@@ -1,10 +1,12 @@
 //! The sources file as it is written: YAML, with a JSON schema for editors. An unknown key is an error.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::domain::hook::Recipe;
 use crate::domain::kind::Kind;
 
 /// The whole file.
@@ -21,6 +23,9 @@ pub struct SourcesFile {
     /// By name, as in `POST /v1/email/{mailbox}`.
     #[serde(default)]
     pub mailboxes: BTreeMap<String, MailboxEntry>,
+    /// By name, as in `POST /hooks/{name}`: what mail providers tell.
+    #[serde(default)]
+    pub hooks: BTreeMap<String, HookEntry>,
 }
 
 /// One sender.
@@ -120,4 +125,42 @@ pub struct MailboxEntry {
     /// Right sides of our own Message-IDs: an answer to one of them is `email_replied`.
     #[serde(default)]
     pub our_message_ids: Vec<String>,
+    /// Right sides of our own reply addresses, `reply+TOKEN@...`: a mail to one of them is `email_replied` with the property
+    /// `reply_token`. Absent: those of our Message-IDs.
+    #[serde(default)]
+    pub reply_domains: Option<Vec<String>>,
+}
+
+/// One hook: where a mail provider posts.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HookEntry {
+    /// Whose shapes: `postmark`, `sendgrid` or `mailgun`.
+    pub recipe: Recipe,
+    /// Id of the source its events come from.
+    pub source: String,
+    /// File with the secret, one accepted value a line; a relative path begins at the folder of this file. Read again when it
+    /// changes.
+    pub secret_file: PathBuf,
+    /// How the provider proves who it is; absent: `basic` for Postmark, `signature` for the others.
+    #[serde(default)]
+    pub proof: Option<ProofEntry>,
+    /// Name of the header with the secret, where `proof` is `header`.
+    #[serde(default)]
+    pub header: Option<String>,
+    /// Name of the mailbox whose rules the mails that come in follow; absent: this hook takes no mail.
+    #[serde(default)]
+    pub mailbox: Option<String>,
+}
+
+/// How a provider proves who it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ProofEntry {
+    /// Basic auth in the address of the hook; the file holds `user:password`. Postmark and SendGrid.
+    Basic,
+    /// A header of one's own; the file holds its value. Postmark.
+    Header,
+    /// The provider's own signature; the file holds SendGrid's verification key or Mailgun's signing key.
+    Signature,
 }

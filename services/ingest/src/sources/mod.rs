@@ -3,9 +3,11 @@
 
 mod compile;
 pub mod file;
+mod hooks;
 #[cfg(test)]
 mod tests;
 mod watch;
 
 pub use compile::{Form, Mailbox, Sources, SourcesError};
+pub use hooks::Hook;
 pub use watch::{SourcesHandle, parse};

@@ -139,3 +139,40 @@ async fn a_key_in_a_body_that_is_wrong_is_known_and_not_kept() {
     assert_eq!(post("/v1/track", "{".to_owned()).await.0, 401);
     assert_eq!(door.rejected(2).await.len(), 2);
 }
+
+/// The key of the header authenticates; what else is called a key, or looks like one, is kept by nobody.
+#[tokio::test]
+async fn a_live_key_is_not_kept_wherever_it_stands() {
+    let door = Door::open().await;
+    let (own, other) = (door.keys.server.as_str(), door.keys.app.as_str());
+    let json_bodies = [
+        ("/v1/track", format!(r#"{{"writeKey":"{own}","userId":"u","event":{{}}}}"#)),
+        ("/v1/track", format!(r#"{{"userId":"u","event":{{}},"writeKey": "{other}"}}"#)),
+        ("/v1/track", format!(r#"{{"userId":"u","event":{{}},"properties":{{"note":"key is {other}."}}}}"#)),
+        ("/v1/track", format!(r#"{{"writeKey":"{own}","userId":"#)),
+        ("/v1/batch", format!(r#"{{"writeKey":"{own}","batch":7}}"#)),
+        (
+            "/v1/batch",
+            format!(r#"{{"batch":[{{"type":"track","writeKey":"{other}"}},{{"type":"page","userId":"u"}}]}}"#),
+        ),
+    ];
+    for (path, body) in &json_bodies {
+        let (status, answer) = door.send(path, body.clone()).await;
+        assert!(status == 400 || answer["rejected"] == 1, "{body}: {status} {answer}");
+    }
+    let form = door.post("/v1/forms/booth").header("content-type", "application/x-www-form-urlencoded");
+    let form = form.body(format!("name=x&writeKey={own}&note={other}"));
+    assert_eq!(answer(form.send().await.unwrap()).await.0, 400);
+    let mail = format!("From: MAILER-DAEMON@mx.test\r\nSubject: failed\r\n\r\nhttps://x.test/?writeKey={own}\r\n");
+    let mail = door.post("/v1/email/sales").header("content-type", "message/rfc822").body(mail);
+    assert_eq!(answer(mail.send().await.unwrap()).await.0, 400);
+    // Across the end of what is kept.
+    let long = format!(r#"{{"event":"x","userId":"u","properties":{{"a":"{}{own}"}}}}"#, "b".repeat(65_500 - 47));
+    assert_eq!(door.send("/v1/track", long).await.0, 413);
+    for rejected in door.rejected(json_bodies.len() + 3).await {
+        let kept = String::from_utf8_lossy(&rejected.raw).into_owned();
+        let secret = |key: &str| kept.contains(&key[..12]);
+        assert!(!secret(own) && !secret(other), "{kept}");
+        assert!(kept.contains("***") && !rejected.message.contains("lf_"), "{kept}");
+    }
+}

@@ -39,9 +39,19 @@ forms:
     fields: { newsletter: consent.marketing_email }
   booth: { source: web, kind: event_attended, thank_you: /thanks }
 mailboxes:
-  sales: { our_message_ids: [mail.acme.test] }
+  sales: { our_message_ids: [mail.acme.test], reply_domains: [reply.acme.test] }
   app-only: { source: app }
+hooks:
+  postmark: { recipe: postmark, source: web, secret_file: hooks/postmark, mailbox: sales }
+  postmark-header: { recipe: postmark, source: web, secret_file: hooks/header, proof: header, header: X-Hook-Secret }
+  sendgrid: { recipe: sendgrid, source: web, secret_file: hooks/sendgrid, mailbox: sales }
+  mailgun: { recipe: mailgun, source: web, secret_file: hooks/mailgun, mailbox: sales }
 "#;
+
+/// Of the hooks.
+pub(crate) const BASIC: (&str, &str) = ("postmark", "of-today-and-long-enough");
+pub(crate) const HEADER: &str = "a-value-nobody-guesses";
+pub(crate) const SIGNING_KEY: &str = "key-1234567890abcdef1234567890abcdef";
 
 /// Everything of one test. Dropped, its topics go away and its tasks stop.
 pub(crate) struct Door {
@@ -50,6 +60,7 @@ pub(crate) struct Door {
     pub(crate) kafka: Option<TestKafka>,
     pub(crate) keys: Keys,
     pub(crate) folder: PathBuf,
+    pub(crate) health: Health,
     tasks: Tasks,
 }
 
@@ -84,6 +95,16 @@ impl Door {
         let folder = std::env::temp_dir().join(format!("leadflow-ingest-{}", uuid::Uuid::now_v7()));
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join("sources.yaml"), SOURCES).unwrap();
+        let verification_key = crate::hooks::verification_key();
+        std::fs::create_dir_all(folder.join("hooks")).unwrap();
+        for (name, secret) in [
+            ("postmark", &*format!("{}:{}\n", BASIC.0, BASIC.1)),
+            ("header", HEADER),
+            ("sendgrid", &verification_key),
+            ("mailgun", SIGNING_KEY),
+        ] {
+            std::fs::write(folder.join("hooks").join(name), secret).unwrap();
+        }
         let keys = make_keys(&folder.join("keys.yaml"));
         let tasks = Tasks::new();
         let access = Access::load(&folder.join("keys.yaml")).unwrap();
@@ -108,7 +129,7 @@ impl Door {
             assert!(waited.is_ok(), "not ready: {:?}", health.readiness());
         }
         let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Self { url, client, kafka, keys, folder, tasks }
+        Self { url, client, kafka, keys, folder, health, tasks }
     }
 
     /// A post with the server's key.

@@ -3,7 +3,7 @@
 use leadflow_platform::topics::Topic;
 use leadflow_proto::engagement::v1::EngagementKind;
 
-use crate::door::{Door, answer};
+use crate::door::{Door, PAGE, answer};
 
 const MAIL: &str = "From: Ada <ada@example.test>\r\nTo: sales@acme.test\r\nSubject: Re: Offer\r\nMessage-ID: <m1@example.test>\r\nIn-Reply-To: <o1@mail.acme.test>\r\n\r\nYes, please call.\r\n\r\nOn Monday, Sales <sales@acme.test> wrote:\r\n> Shall we?\r\n";
 
@@ -52,6 +52,8 @@ async fn who_may_and_what_is_too_much() {
         (mail(&door.keys.server, "app-only"), 403, "SOURCE_NOT_ALLOWED"),
         (mail(&door.keys.app, "app-only"), 200, ""),
         (mail(&door.keys.server, "none"), 404, "NOT_FOUND"),
+        // Of a page, where no origin comes along.
+        (mail(&door.keys.browser, "sales"), 403, "ORIGIN_NOT_ALLOWED"),
     ];
     for ((key, mailbox), status, code) in table {
         let (got, body) = hand_over(&door, &key, &mailbox, MAIL).await;
@@ -82,4 +84,16 @@ async fn twenty_mebibytes_are_taken_and_little_of_them_kept() {
     let attachments = event.email_facts.unwrap().attachments;
     assert_eq!((attachments.len(), attachments[0].name.as_str()), (1, "plan.pdf"));
     assert!(attachments[0].size > 14_000_000, "{}", attachments[0].size);
+}
+
+/// Its key stands in the page for all to read: whoever copies it could write as anybody.
+#[tokio::test]
+async fn a_page_writes_no_mails() {
+    let door = Door::open().await;
+    let request = door.client.post(format!("{}/v1/email/sales", door.url)).basic_auth(&door.keys.browser, Some(""));
+    let request = request.header("origin", PAGE).header("content-type", "message/rfc822").body(MAIL);
+    let (status, problem) = answer(request.send().await.unwrap()).await;
+    assert_eq!((status, problem["code"].as_str()), (403, Some("BROWSER_KEY_NOT_ALLOWED")), "{problem}");
+    door.events(Topic::Engagement, 0).await;
+    door.rejected(0).await;
 }

@@ -117,6 +117,69 @@ async fn who_may_post_and_what_is_refused() {
     assert!(rejected.iter().all(|one| one.door == "form.demo" && one.source == "web"));
 }
 
+/// The libraries that backends and plug-ins post with; each is a bot to the usual lists.
+const PROGRAMS: [&str; 13] = [
+    "curl/8.5.0",
+    "Wget/1.21.4",
+    "python-requests/2.32.3",
+    "Python-urllib/3.13",
+    "analytics-python/2.3.3",
+    "axios/1.7.9",
+    "node-fetch/1.0 (+https://github.com/bitinn/node-fetch)",
+    "okhttp/4.12.0",
+    "Java/21.0.5",
+    "Apache-HttpClient/5.4 (Java/21)",
+    "GuzzleHttp/7",
+    "WordPress/6.7; https://shop.example",
+    "Go-http-client/2.0",
+];
+
+#[tokio::test]
+async fn what_a_program_calls_itself_says_nothing_about_the_person() {
+    let door = Door::open().await;
+    let url = format!("{}/v1/forms/demo", door.url);
+    for (number, agent) in PROGRAMS.iter().enumerate() {
+        let encoded: String = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs([("email", "a@formco.example"), ("message_id", &format!("program-{number}"))])
+            .finish();
+        let request = door.client.post(&url).header("user-agent", *agent);
+        let request = request.header("content-type", "application/x-www-form-urlencoded").body(encoded);
+        assert_eq!(request.send().await.unwrap().status(), 303, "{agent}");
+        // With a key, the same.
+        let booth = door.post("/v1/forms/booth").header("user-agent", *agent);
+        let booth = booth.json(&json!({"email": "a@formco.example", "message_id": format!("booth-{number}")}));
+        assert_eq!(booth.send().await.unwrap().status(), 200, "{agent}");
+    }
+    for event in door.events(Topic::Engagement, 2 * PROGRAMS.len()).await {
+        let agent = event.context.unwrap_or_default().user_agent;
+        assert_eq!((event.bot_reason.as_str(), agent.as_str()), ("", ""), "{}", event.name);
+    }
+}
+
+#[tokio::test]
+async fn a_browser_is_asked_who_it_is() {
+    let door = Door::open().await;
+    let headless = FIREFOX.replace("Firefox", "HeadlessChrome");
+    let table = [
+        (FIREFOX, ""),
+        (headless.as_str(), "headless"),
+        ("Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)", "crawler"),
+        // A page is what it says, and a page does not post with this.
+        ("curl/8.5.0", "crawler"),
+    ];
+    for (number, (agent, _)) in table.iter().enumerate() {
+        let request = door.client.post(format!("{}/v1/forms/demo", door.url)).header("origin", PAGE);
+        let fields = json!({"email": "a@formco.example", "message_id": format!("page-{number}"), "number": number});
+        let response = request.header("user-agent", *agent).json(&fields).send().await.unwrap();
+        assert_eq!(response.status(), 200);
+    }
+    for event in door.events(Topic::Engagement, table.len()).await {
+        let (agent, reason) = table[event.properties["number"].parse::<usize>().unwrap()];
+        assert_eq!(event.bot_reason, reason, "{agent}");
+        assert_eq!(event.context.unwrap().user_agent, agent);
+    }
+}
+
 #[tokio::test]
 async fn whoever_fills_the_trap_is_thanked_and_not_taken() {
     let door = Door::open().await;

@@ -1,7 +1,5 @@
 //! The gRPC door by a real client: results in order, validation only, the bulk topic, keys.
 
-use std::collections::BTreeMap;
-
 use leadflow_platform::kafka::KafkaConfig;
 use leadflow_platform::topics::Topic;
 use leadflow_proto::ingest::v1::ingest_service_client::IngestServiceClient;
@@ -91,8 +89,7 @@ async fn keys_and_numbers_are_checked_for_the_whole_call() {
 
 #[tokio::test]
 async fn without_a_broker_each_event_is_to_be_sent_again() {
-    let kafka =
-        KafkaConfig { brokers: "127.0.0.1:9".to_owned(), topic_prefix: "away.".to_owned(), client: BTreeMap::new() };
+    let kafka = KafkaConfig::new("127.0.0.1:9", "away.");
     let door = Door::open_on(kafka, None, |_| ()).await;
     let results =
         publish(&door, &door.keys.server, vec![event("a", "chat"), event("b", "chat")], false).await.unwrap().results;

@@ -92,7 +92,12 @@ async fn one_bad_event_does_not_cost_its_neighbours() {
     let door = Door::open().await;
     let batch = r#"{"batch":[{"type":"track","event":"a","userId":"u","messageId":"1"},{"type":"track","event":"b","messageId":"2"},
         {"type":"track","event":"\ud800","userId":"u"},7,{"type":"page","userId":"u","messageId":"5"}]}"#;
-    assert_eq!(door.send("/v1/batch", batch).await, (200, json!({"success": true, "rejected": 3})));
+    let answer = json!({"success": true, "rejected": 3, "errors": [
+        {"index": 1, "code": "MISSING_IDENTIFIER", "message": "/batch/1/userId: send userId or anonymousId"},
+        {"index": 2, "code": "INVALID_JSON", "message": "/batch/2/event: half of a surrogate pair: send well-formed Unicode"},
+        {"index": 3, "code": "NOT_AN_OBJECT", "message": "/batch/3: must be an object"},
+    ]});
+    assert_eq!(door.send("/v1/batch", batch).await, (200, answer));
     door.events(Topic::Engagement, 2).await;
     let mut rejected = door.rejected(3).await;
     rejected.sort_by(|left, right| left.field.cmp(&right.field));
@@ -110,6 +115,22 @@ async fn one_bad_event_does_not_cost_its_neighbours() {
         (400, Some("MISSING_IDENTIFIER"), Some(2))
     );
     assert_eq!(door.send("/v1/batch", r#"{"batch":[]}"#).await.0, 200);
+}
+
+#[tokio::test]
+async fn of_many_bad_events_a_hundred_are_explained_and_all_are_kept() {
+    let door = Door::open().await;
+    let mut events = vec![json!({"type": "track", "event": "b"}); 150];
+    events.insert(20, json!({"type": "page", "userId": "u", "messageId": "good"}));
+    let (status, answer) = door.send("/v1/batch", json!({ "batch": events }).to_string()).await;
+    let errors = answer["errors"].as_array().unwrap();
+    assert_eq!((status, &answer["rejected"], errors.len()), (200, &json!(150), 100));
+    assert_eq!(
+        (&errors[19]["index"], &errors[20]["index"], &errors[99]["index"]),
+        (&json!(19), &json!(21), &json!(100))
+    );
+    door.rejected(150).await;
+    door.events(Topic::Engagement, 1).await;
 }
 
 #[tokio::test]
@@ -226,7 +247,11 @@ async fn the_document_names_every_path_and_each_is_there() {
     let paths = document["paths"].as_object().unwrap();
     assert!(paths.len() >= 20, "{}", paths.len());
     for (path, methods) in paths {
-        let real = path.replace("{form}", "demo").replace("{mailbox}", "sales").replace("{write_key}", "lf_none");
+        let real = path
+            .replace("{form}", "demo")
+            .replace("{mailbox}", "sales")
+            .replace("{write_key}", "lf_none")
+            .replace("{hook}", "postmark");
         for method in methods.as_object().unwrap().keys() {
             let method = reqwest::Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
             let response = door.client.request(method.clone(), format!("{}{real}", door.url)).send().await.unwrap();

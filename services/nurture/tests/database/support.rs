@@ -210,7 +210,7 @@ impl World {
 
     /// Waits until no mail is due or under way.
     pub async fn mails_rest(&self) {
-        for _ in 0..600 {
+        for _ in 0..12_000 {
             self.wakers.mails.notify_one();
             let open = self.count(
                 "select count(*) from message where state = 2 or (state = 1 and (not_before <= clock() or lease_until > clock()))",

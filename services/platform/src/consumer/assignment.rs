@@ -37,6 +37,15 @@ impl Assignment {
         matches!(self.held.get(&key), Some(Held::Running(_)))
     }
 
+    /// Running ones with the epoch of their claim.
+    pub(crate) fn running(&self) -> Vec<(Key, i32)> {
+        let epoch = |(key, held): (&Key, &Held)| match held {
+            Held::Running(epoch) => Some((*key, *epoch)),
+            _ => None,
+        };
+        self.held.iter().filter_map(epoch).collect()
+    }
+
     pub(crate) fn stopped(&self) -> Vec<Key> {
         self.held.iter().filter(|(_, held)| matches!(held, Held::Stopped(_))).map(|(key, _)| *key).collect()
     }

@@ -19,8 +19,8 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// Why nothing was applied.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The same again later. `away`: the database cannot be reached at all.
-    Transient { error: String, away: bool },
+    /// The same again later. `away`: the database cannot be reached at all; `told`: that was said already.
+    Transient { error: String, away: bool, told: bool },
     /// The same again at once.
     Again(&'static str),
     /// An event of the batch is at fault.
@@ -36,14 +36,14 @@ pub(crate) async fn attempt(shared: &Shared, batch: &mut Batch, refused: &mut Ve
     let work = tokio::time::timeout(TIMEOUT, prepare(shared, batch, refused)).await;
     let prepared = work.unwrap_or_else(|_| {
         let error = format!("no commit within {} s", TIMEOUT.as_secs());
-        Err(Failure::Transient { error, away: false })
+        Err(Failure::Transient { error, away: false, told: false })
     })?;
     let Some(Prepared { tx, outcomes, tallies, outgoing }) = prepared else {
         // The commit before this attempt may have happened without an answer.
         return Ok(true);
     };
     // Not inside of the timeout: it has its own, and goes on by itself when nobody waits for it.
-    tx.commit().await.map_err(of_database)?;
+    tx.commit().await.map_err(|error| of_database(shared, error))?;
     shared.metrics.committed(batch, &outcomes, &tallies, began.elapsed().as_secs_f64());
     Ok(outgoing)
 }
@@ -60,8 +60,10 @@ struct Prepared {
 async fn prepare(shared: &Shared, batch: &mut Batch, refused: &mut Vec<Refused>) -> Result<Option<Prepared>, Failure> {
     let topic = std::sync::Arc::clone(&batch.route.name);
     let partitions: Vec<i32> = batch.segments.iter().map(|segment| segment.partition).collect();
-    let mut tx = shared.database.write_tx("consumer_batch").await.map_err(of_database)?;
-    let rows = store::fence(tx.connection(), shared.consumer, &topic, &partitions).await.map_err(of_database)?;
+    let mut tx = shared.database.write_tx("consumer_batch").await.map_err(|error| of_database(shared, error))?;
+    let rows = store::fence(tx.connection(), shared.consumer, &topic, &partitions)
+        .await
+        .map_err(|error| of_database(shared, error))?;
     let checks = Checks { epoch: shared.database.is_on(EPOCH_FENCE), trim: shared.database.is_on(OFFSET_TRIM) };
     refused.extend(fence::compare(batch, &rows, &shared.owner, checks));
     if batch.is_empty() {
@@ -69,12 +71,12 @@ async fn prepare(shared: &Shared, batch: &mut Batch, refused: &mut Vec<Refused>)
     }
     let BatchResult { outcomes, mut outbox } = match batch.events.len() {
         0 => BatchResult::default(),
-        _ => batch.events.handle(&mut tx).await.map_err(of_handler)?,
+        _ => batch.events.handle(&mut tx).await.map_err(|error| of_handler(shared, error))?,
     };
     let now = tx.now();
     let dead = batch.records.iter().zip(&batch.deaths);
     outbox.extend(dead.filter_map(|(record, death)| Some(dead_letter::row(shared, record, death.as_ref()?, now))));
-    outbox::append(&mut tx, &outbox).await.map_err(of_database)?;
+    outbox::append(&mut tx, &outbox).await.map_err(|error| of_database(shared, error))?;
 
     let tallies = batch.tally(&outcomes);
     let steps: Vec<Step> = batch
@@ -83,16 +85,18 @@ async fn prepare(shared: &Shared, batch: &mut Batch, refused: &mut Vec<Refused>)
         .zip(&tallies)
         .map(|(segment, tally)| Step { partition: segment.partition, next_offset: segment.end, tally: *tally })
         .collect();
-    let moved = store::advance(tx.connection(), shared.consumer, &topic, &steps).await.map_err(of_database)?;
+    let moved = store::advance(tx.connection(), shared.consumer, &topic, &steps)
+        .await
+        .map_err(|error| of_database(shared, error))?;
     if usize::try_from(moved).ok() != Some(steps.len()) {
         return Err(Failure::Stop(format!("{moved} offset rows moved instead of {}", steps.len())));
     }
     Ok(Some(Prepared { tx, outcomes, tallies, outgoing: !outbox.is_empty() }))
 }
 
-fn of_handler(failure: HandleFailure) -> Failure {
+fn of_handler(shared: &Shared, failure: HandleFailure) -> Failure {
     match failure {
-        HandleFailure::Error(HandlerError::Pg(error)) => of_database(error),
+        HandleFailure::Error(HandlerError::Pg(error)) => of_database(shared, error),
         HandleFailure::Error(HandlerError::Again(why)) => Failure::Again(why),
         HandleFailure::Panicked => Failure::Data(Death { reason: "panic", detail: "while handling".to_owned() }),
         HandleFailure::WrongLength(events, outcomes) => Failure::Data(Death {
@@ -102,9 +106,13 @@ fn of_handler(failure: HandleFailure) -> Failure {
     }
 }
 
-fn of_database(error: PgError) -> Failure {
+fn of_database(shared: &Shared, error: PgError) -> Failure {
     match error.kind {
-        FailureKind::Transient => Failure::Transient { away: error.is_disconnect(), error: error.to_string() },
+        FailureKind::Transient => Failure::Transient {
+            away: error.is_disconnect(),
+            told: shared.database.note(&error.source),
+            error: error.to_string(),
+        },
         // Only the code: the server's text names values.
         FailureKind::Data => Failure::Data(Death {
             reason: "data_error",

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, RebalanceProtocol};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, Offset, Statistics, TopicPartitionList};
 
@@ -15,6 +15,8 @@ use super::assignment::{Assignment, Held};
 use super::claim::{Claimant, Claimed, Verdict, Watermarks, claim};
 use super::lane::Slot;
 use super::shared::{Key, Shared, locked};
+use crate::causes::causes;
+use crate::kafka::Reports;
 
 /// After this long without a claim the process ends: somebody else may have better luck.
 const CLAIM_DEADLINE: Duration = Duration::from_secs(120);
@@ -22,8 +24,6 @@ const CLAIM_DEADLINE: Duration = Duration::from_secs(120);
 const CLAIM_TIMEOUT: Duration = Duration::from_secs(20);
 /// One question to the broker.
 const WATERMARK_TIMEOUT: Duration = Duration::from_secs(5);
-/// Trouble with the broker is said this often, the rest at debug.
-const SAY_EVERY: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -35,8 +35,8 @@ pub(crate) struct GroupContext {
     pub(crate) assignment: Mutex<Assignment>,
     /// Why it cannot go on. Taken by the group thread after each poll.
     pub(crate) failure: Mutex<Option<Broken>>,
-    /// When trouble with the broker was last said aloud.
-    pub(crate) said: Mutex<Option<Instant>>,
+    /// Whose word it is that the broker is away.
+    pub(crate) reports: Reports,
 }
 
 /// What cannot be mended inside of a callback.
@@ -50,6 +50,7 @@ pub(crate) enum Broken {
 
 impl ClientContext for GroupContext {
     fn stats(&self, statistics: Statistics) {
+        self.reports.statistics(&statistics);
         let mut ends = locked(&self.shared.ends);
         for (topic, statistics) in &statistics.topics {
             for (partition, statistics) in &statistics.partitions {
@@ -61,21 +62,11 @@ impl ClientContext for GroupContext {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        // The end of a partition is no error: the lanes asked to be told of it.
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF) {
-            return;
-        }
-        self.say(&error.to_string(), reason);
+        self.reports.error(&error, reason);
     }
 
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
-        match level {
-            RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
-                tracing::debug!(consumer = self.shared.consumer, facility, line, "librdkafka");
-            }
-            // Whatever it is, librdkafka goes on trying; what it cannot mend comes as a fatal error.
-            _ => self.say(facility, line),
-        }
+        self.reports.log(level, facility, line);
     }
 }
 
@@ -103,17 +94,6 @@ impl ConsumerContext for GroupContext {
 }
 
 impl GroupContext {
-    /// A broker that is away is named twenty times a second, by librdkafka's logs and by its errors.
-    fn say(&self, what: &str, why: &str) {
-        let mut said = locked(&self.said);
-        if said.is_some_and(|at| at.elapsed() < SAY_EVERY) {
-            tracing::debug!(consumer = self.shared.consumer, what, why, "trouble with the broker");
-        } else {
-            *said = Some(Instant::now());
-            tracing::warn!(consumer = self.shared.consumer, what, why, "trouble with the broker; trying on");
-        }
-    }
-
     fn keys(&self, list: &TopicPartitionList) -> Vec<Key> {
         list.elements().iter().filter_map(|element| self.shared.key(element.topic(), element.partition())).collect()
     }
@@ -137,11 +117,22 @@ impl GroupContext {
             if began.elapsed() > CLAIM_DEADLINE || !self.shared.database.is_on(super::CLAIM_RETRY) {
                 return Err(error.context(format!("{} partitions could not be claimed in time", keys.len())));
             }
-            tracing::warn!(consumer = self.shared.consumer, error = format!("{error:#}"), "claim failed; trying again");
-            self.shared.check.not_ready(format!("partitions cannot be claimed: {error:#}"));
+            let (shared, is_told) = (&self.shared, self.is_told(&error));
+            let error = causes(&error);
+            if is_told {
+                tracing::debug!(consumer = shared.consumer, error, "claim failed; trying again");
+            } else {
+                tracing::warn!(consumer = shared.consumer, error, "claim failed; trying again");
+            }
+            shared.check.not_ready(format!("partitions cannot be claimed: {error}"));
             std::thread::sleep(pause.mul_f64(rand::random_range(0.5..1.0)));
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
+    }
+
+    /// Whether whoever is at fault is known to be away.
+    fn is_told(&self, error: &anyhow::Error) -> bool {
+        self.shared.database.is_away(error) || self.shared.broker.is_away()
     }
 
     fn try_take_over(&self, consumer: &BaseConsumer<Self>, keys: &[Key]) -> anyhow::Result<Vec<(Key, Claimed)>> {
@@ -185,9 +176,13 @@ impl GroupContext {
             let held = match &claimed.verdict {
                 Verdict::Stopped { reason, new } => {
                     self.say_stopped(&claimed, reason, *new);
+                    locked(&self.shared.stopped).insert(key, reason.clone());
                     Held::Stopped(claimed.epoch)
                 }
-                Verdict::Run | Verdict::LookAgain => Held::Running(claimed.epoch),
+                Verdict::Run | Verdict::LookAgain => {
+                    locked(&self.shared.stopped).remove(&key);
+                    Held::Running(claimed.epoch)
+                }
             };
             locked(&self.assignment).set(key, held);
             if held != Held::Running(claimed.epoch) {
@@ -233,6 +228,7 @@ impl GroupContext {
             locked(&self.assignment).release(*key);
             locked(&self.shared.notes).remove(key);
             locked(&self.shared.ends).remove(key);
+            locked(&self.shared.stopped).remove(key);
         }
         let done = match consumer.rebalance_protocol() {
             RebalanceProtocol::Cooperative => self.unassign(consumer, keys),

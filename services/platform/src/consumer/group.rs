@@ -19,7 +19,9 @@ use super::context::{Broken, GroupContext};
 use super::settings::client_config;
 use super::shared::{Key, Shared, Wish, locked};
 use super::store;
+use crate::causes::causes;
 use crate::health::Progress;
+use crate::kafka::Reports;
 
 const POLL: Duration = Duration::from_millis(100);
 const COMMIT_EVERY: Duration = Duration::from_secs(1);
@@ -42,7 +44,7 @@ pub(crate) fn run(shared: &Arc<Shared>, progress: &Progress) -> anyhow::Result<(
             Ok(()) => break,
             Err(Broken::Process(error)) => return Err(error),
             Err(Broken::Client(error)) => {
-                let error = format!("{error:#}");
+                let error = causes(&error);
                 tracing::warn!(consumer = shared.consumer, error, "the client is beyond repair; making a new one");
                 std::thread::sleep(REBUILD_PAUSE);
             }
@@ -59,7 +61,7 @@ fn build(shared: &Arc<Shared>) -> anyhow::Result<Arc<GroupConsumer>> {
         consumer: OnceLock::new(),
         assignment: Mutex::default(),
         failure: Mutex::default(),
-        said: Mutex::default(),
+        reports: Reports::new(shared.consumer, &shared.kafka),
     };
     let consumer = GroupConsumer::from_config_and_context(&config, context).context("make the Kafka consumer")?;
     let consumer = Arc::new(consumer);
@@ -100,6 +102,7 @@ fn serve(shared: &Shared, consumer: &Arc<GroupConsumer>, progress: &Progress) ->
         if looked.elapsed() >= LOOK_AT_STOPPED_EVERY {
             looked = Instant::now();
             look_at_stopped(&context);
+            look_at_moved(&context);
         }
     }
     commit_notes(shared, consumer);
@@ -126,6 +129,7 @@ fn serve_requests(context: &GroupContext, consumer: &GroupConsumer) -> Result<()
         context.shared.lane_of(request.key).remove(request.key);
         locked(&context.shared.notes).remove(&request.key);
         if let Wish::Halt { reason } = &request.wish {
+            locked(&context.shared.stopped).insert(request.key, reason.clone());
             let (topic, partition) = (context.shared.topic(request.key), request.key.partition);
             tracing::error!(
                 consumer = context.shared.consumer,
@@ -177,6 +181,35 @@ fn look_at_stopped(context: &GroupContext) {
     }
 }
 
+/// An operator has moved a partition (`offsets set`): without a record on it nobody else would tell us.
+fn look_at_moved(context: &GroupContext) {
+    let running = locked(&context.assignment).running();
+    if running.is_empty() {
+        return;
+    }
+    let shared = &context.shared;
+    let names = store::Partitions {
+        topics: running.iter().map(|(key, _)| shared.topic(*key).to_owned()).collect(),
+        partitions: running.iter().map(|(key, _)| key.partition).collect(),
+    };
+    let epochs: Vec<i32> = running.iter().map(|(_, epoch)| *epoch).collect();
+    let found = shared.runtime.block_on(async {
+        let work = store::moved(shared.database.pool(), shared.consumer, &names, &epochs);
+        tokio::time::timeout(Duration::from_secs(5), work).await
+    });
+    match found {
+        Ok(Ok(rows)) => {
+            for key in rows.iter().filter_map(|(topic, partition)| shared.key(topic, *partition)) {
+                // As a batch would have asked that met the other epoch.
+                let epoch = running.iter().find(|(of, _)| *of == key).map_or(0, |(_, epoch)| *epoch);
+                shared.request(key, epoch, Wish::ClaimAgain { at: Instant::now() });
+            }
+        }
+        Ok(Err(error)) => tracing::debug!(%error, "epochs could not be looked at"),
+        Err(_) => tracing::debug!("epochs could not be looked at in time"),
+    }
+}
+
 fn commit_notes(shared: &Shared, consumer: &GroupConsumer) {
     let notes: BTreeMap<Key, i64> = std::mem::take(&mut *locked(&shared.notes));
     if notes.is_empty() {
@@ -204,6 +237,7 @@ fn close(shared: &Shared, consumer: Arc<GroupConsumer>) {
     }
     locked(&shared.requests).clear();
     locked(&shared.ends).clear();
+    locked(&shared.stopped).clear();
     *locked(&consumer.context().assignment) = Assignment::default();
     while Arc::strong_count(&consumer) > 1 {
         std::thread::sleep(Duration::from_millis(1));

@@ -3,7 +3,7 @@
 use rdkafka::ClientConfig;
 use serde::{Deserialize, Serialize};
 
-use crate::kafka::KafkaConfig;
+use crate::kafka::{KafkaConfig, STATISTICS_INTERVAL_MS};
 
 /// Where a consumer begins on a partition that it has never read. Resolved to a number once, at the first claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
@@ -64,6 +64,7 @@ pub(crate) fn client_config(kafka: &KafkaConfig, group: &str, partitions: usize)
         .set("queued.min.messages", "20000")
         // Counted per split queue, not per client.
         .set("queued.max.messages.kbytes", (PREFETCH_KBYTES / partitions.max(1)).max(1024).to_string())
-        .set("statistics.interval.ms", "5000");
+        // For the lag, too.
+        .set("statistics.interval.ms", STATISTICS_INTERVAL_MS);
     config
 }

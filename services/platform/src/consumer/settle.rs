@@ -15,6 +15,7 @@ use super::route::Death;
 use super::shared::{Key, Shared, Wish, locked};
 use super::store;
 use crate::health::Progress;
+use crate::pg::{PgError, timed_out};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -114,6 +115,11 @@ impl Settler {
             self.shared.publisher.wake();
         }
         batch.route.handler.committed();
+        for (record, death) in batch.records.iter().zip(&batch.deaths) {
+            if let Some(death) = death {
+                self.shared.dead.tell(self.shared.consumer, &record.position, death.reason);
+            }
+        }
         let by_keys = self.shared.database.is_on(POISON_KEYS);
         for (index, segment) in batch.segments.iter().enumerate() {
             let key = Key { route, partition: segment.partition };
@@ -138,8 +144,13 @@ impl Settler {
                 tracing::warn!(consumer = self.shared.consumer, why, "asked for again too often; waiting");
                 self.wait().await.then_some(Next::Retry(batch))
             }
-            Failure::Transient { error, away } => {
-                tracing::warn!(consumer = self.shared.consumer, error, lane = self.lane.index, "batch failed; again");
+            Failure::Transient { error, away, told } => {
+                let (consumer, lane) = (self.shared.consumer, self.lane.index);
+                if told {
+                    tracing::debug!(consumer, error, lane, "batch failed; again");
+                } else {
+                    tracing::warn!(consumer, error, lane, "batch failed; again");
+                }
                 if away {
                     self.progress.beat();
                 }
@@ -201,8 +212,8 @@ impl Settler {
             let pool = self.shared.database.pool();
             let stop = store::stop(pool, self.shared.consumer, topic, (key.partition, epoch), reason);
             let stopped = match tokio::time::timeout(STOP_TIMEOUT, stop).await {
-                Ok(stopped) => stopped.map_err(|error| error.to_string()),
-                Err(_) => Err("no answer from the database".to_owned()),
+                Ok(stopped) => stopped.map_err(PgError::from),
+                Err(_) => Err(timed_out("stop the partition")),
             };
             match stopped {
                 Ok(true) => {
@@ -213,7 +224,10 @@ impl Settler {
                     return self.shared.request(key, epoch, Wish::ClaimAgain { at });
                 }
                 Err(error) => {
-                    tracing::warn!(topic, partition = key.partition, error, "the stop could not be written; again");
+                    if !self.shared.database.note(&error.source) {
+                        let partition = key.partition;
+                        tracing::warn!(topic, partition, %error, "the stop could not be written; again");
+                    }
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }

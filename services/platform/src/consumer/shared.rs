@@ -9,12 +9,14 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use super::dead_letter::DeathNotices;
 use super::lane::Lane;
 use super::metrics::Metrics;
 use super::route::Route;
 use super::settings::ConsumerConfig;
 use crate::health::Check;
 use crate::kafka::KafkaConfig;
+use crate::outage::Outage;
 use crate::outbox::PublisherHandle;
 use crate::pg::Database;
 
@@ -35,6 +37,8 @@ pub(crate) struct Shared {
     pub(crate) source: &'static str,
     pub(crate) database: Database,
     pub(crate) kafka: KafkaConfig,
+    /// Whether the brokers of `kafka` answer.
+    pub(crate) broker: Outage,
     pub(crate) config: ConsumerConfig,
     pub(crate) routes: Vec<Arc<Route>>,
     pub(crate) lanes: Vec<Arc<Lane>>,
@@ -52,6 +56,10 @@ pub(crate) struct Shared {
     pub(crate) notes: Mutex<BTreeMap<Key, i64>>,
     /// Lanes write, the group thread takes.
     pub(crate) requests: Mutex<Vec<Request>>,
+    /// Partitions of this process that wait for a human, with the reason. The group thread writes, `/readyz` reads.
+    pub(crate) stopped: Mutex<BTreeMap<Key, String>>,
+    /// Lanes write, the ledger task tells what is left.
+    pub(crate) dead: DeathNotices,
     /// Last stable offsets by librdkafka's statistics, for the lag.
     pub(crate) ends: Mutex<BTreeMap<Key, i64>>,
 }
@@ -87,6 +95,17 @@ impl Shared {
 
     pub(crate) fn topic(&self, key: Key) -> &str {
         &self.routes[key.route].name
+    }
+
+    /// What an operator should know although the role can be asked; none while all is well.
+    pub(crate) fn doubt(&self) -> Option<String> {
+        let mut said: Vec<String> = self.broker.describe().into_iter().collect();
+        said.extend(self.database.outage().describe());
+        for (key, reason) in &*locked(&self.stopped) {
+            let topic = self.topic(*key);
+            said.push(format!("partition {topic}/{} is stopped: {reason}; see `leadflow offsets list`", key.partition));
+        }
+        (!said.is_empty()).then(|| said.join("; "))
     }
 
     pub(crate) fn request(&self, key: Key, epoch: i32, wish: Wish) {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio::sync::oneshot;
 
+use super::dead_letter::DeathNotices;
 use super::lane::Lane;
 use super::lane_task::LaneTask;
 use super::metrics::Metrics;
@@ -89,6 +90,7 @@ impl Consumer {
             // Once per consumer of a process.
             source: Box::leak(format!("/leadflow/{}", self.role).into_boxed_str()),
             database: self.database,
+            broker: self.kafka.outage(),
             kafka: self.kafka,
             routes: self.routes,
             lanes: (0..lanes).map(|index| Arc::new(Lane::new(index))).collect(),
@@ -102,8 +104,12 @@ impl Consumer {
             stop: tasks.stop_token(),
             notes: std::sync::Mutex::default(),
             requests: std::sync::Mutex::default(),
+            stopped: std::sync::Mutex::default(),
+            dead: DeathNotices::default(),
             ends: std::sync::Mutex::default(),
         });
+        let doubted = Arc::downgrade(&shared);
+        shared.check.degraded_while(move || doubted.upgrade()?.doubt());
         for lane in &shared.lanes {
             let progress = health.progress(format!("{} lane {}", self.role, lane.index), STUCK_AFTER);
             let task = LaneTask::new(Arc::clone(&shared), Arc::clone(lane), progress);
@@ -162,6 +168,7 @@ async fn ledger(shared: Arc<Shared>) -> anyhow::Result<()> {
             () = tokio::time::sleep(LEDGER_EVERY) => {}
             () = shared.stop.cancelled() => return Ok(()),
         }
+        shared.dead.tell_the_rest(shared.consumer);
         let read = store::ledger(shared.database.pool(), shared.consumer);
         let rows = match tokio::time::timeout(LEDGER_EVERY, read).await {
             Ok(Ok(rows)) => rows,

@@ -218,6 +218,27 @@ pub(crate) async fn running_again(
     .map_err(|source| PgError::new("read stopped offsets", source))
 }
 
+/// Those of these running partitions that stand under another epoch than the one they were claimed with.
+pub(crate) async fn moved(
+    executor: impl PgExecutor<'_>,
+    consumer: &str,
+    partitions: &Partitions,
+    epochs: &[i32],
+) -> Result<Vec<(String, i32)>, PgError> {
+    sqlx::query_as(
+        "select k.topic, k.partition from unnest($2::text[], $3::int[], $4::int[]) as v (topic, partition, epoch)
+         join kafka_offset as k on k.consumer = $1 and k.topic = v.topic and k.partition = v.partition
+         where k.epoch <> v.epoch",
+    )
+    .bind(consumer)
+    .bind(&partitions.topics)
+    .bind(&partitions.partitions)
+    .bind(epochs)
+    .fetch_all(executor)
+    .await
+    .map_err(|source| PgError::new("read epochs", source))
+}
+
 /// An offset row and what its counters add up to.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub(crate) struct LedgerRow {

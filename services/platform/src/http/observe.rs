@@ -50,7 +50,7 @@ pub(super) async fn observe(State(observer): State<Arc<Observer>>, request: Requ
     };
     let work = CURRENT.scope(current, async move {
         match AssertUnwindSafe(next.run(request)).catch_unwind().await {
-            Ok(response) if is_grpc => response,
+            Ok(response) if is_grpc => grpc::blame_the_caller(response),
             Ok(response) => as_problem(response),
             // The panic's own line was written by the hook, in the same task and span.
             Err(_) => respond(ApiError::internal("a request handler panicked", "see the line before"), is_grpc),

@@ -13,6 +13,7 @@ use super::sender::{Report, SendFailure, Sender};
 use super::store::Session;
 use super::window::{Sent, Window};
 use super::{LATE_COMMITS, MOVING_FLOOR};
+use crate::outage::Outage;
 use crate::pg::{PgError, timed_out};
 use crate::producer::Pace;
 
@@ -32,6 +33,8 @@ const FLOOR_STEP: Duration = Duration::from_millis(500);
 const DELETE_AFTER: Duration = Duration::from_millis(20);
 /// Between two producers that both failed at once.
 const LONGEST_REST: Duration = Duration::from_secs(5);
+/// Rows without an acknowledgement for so long mean that the broker does not work.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(10);
 /// Longest wait for the answer to a statement.
 const STATEMENT: Duration = Duration::from_secs(20);
 /// How long the end of the process waits for acknowledgements.
@@ -57,6 +60,9 @@ pub(super) struct Leader<'a> {
     replaced: u32,
     /// No poll before, after a producer that failed.
     rest_until: Instant,
+    /// The last acknowledgement, or the last moment at which none was waited for.
+    acknowledged: Instant,
+    broker: Outage,
 }
 
 impl<'a> Leader<'a> {
@@ -76,6 +82,8 @@ impl<'a> Leader<'a> {
             changes_sender: false,
             replaced: 0,
             rest_until: Instant::now(),
+            acknowledged: Instant::now(),
+            broker: publisher.kafka.outage(),
         })
     }
 
@@ -181,6 +189,7 @@ impl<'a> Leader<'a> {
                 None => {
                     counts.add(self.window.acknowledge(report.id));
                     self.replaced = 0;
+                    self.acknowledged = Instant::now();
                 }
                 Some(error) => failure = Some(error),
             }
@@ -231,6 +240,7 @@ impl<'a> Leader<'a> {
         }
         self.floor_step = Instant::now();
         self.publisher.alive();
+        self.look_for_acknowledgements();
         self.metrics.oldest(self.window.oldest_time_us());
         if self.window.wants_candidate() {
             let last_id = bounded(self.session.last_id()).await?;
@@ -245,6 +255,15 @@ impl<'a> Leader<'a> {
             self.more = true;
         }
         Ok(())
+    }
+
+    /// A broker may be there and acknowledge nothing: too few replicas, a partition without a leader.
+    fn look_for_acknowledgements(&mut self) {
+        if self.window.in_flight() == 0 {
+            self.acknowledged = Instant::now();
+        } else if self.acknowledged.elapsed() > UNACKNOWLEDGED {
+            self.broker.in_vain("it acknowledges no rows of the outbox");
+        }
     }
 
     /// The process ends: waits a little for what is under way and deletes it, so that the next one repeats less.

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::leader::{Leader, bounded};
 use super::store::Session;
 use super::wake::PublisherHandle;
+use crate::causes::causes;
 use crate::health::{Check, Health, Progress, STUCK_AFTER};
 use crate::kafka::KafkaConfig;
 use crate::pg::Database;
@@ -40,11 +41,13 @@ impl Publisher {
     }
 
     /// Starts it as a task of the process. The part `outbox` of `health` is ready while the database can be reached and this
-    /// or another process publishes; a broker that is away is the business of whoever produces, not a reason to restart.
+    /// or another process publishes, and degraded while the broker does not answer, which is no reason to restart.
     #[must_use]
     pub fn start(tasks: &Tasks, database: &Database, kafka: &KafkaConfig, health: &Health) -> PublisherHandle {
         let mut publisher = Self::new(database, kafka);
-        publisher.health = Some((health.register("outbox"), health.progress("outbox", STUCK_AFTER)));
+        let (check, broker) = (health.register("outbox"), kafka.outage());
+        check.degraded_while(move || broker.describe());
+        publisher.health = Some((check, health.progress("outbox", STUCK_AFTER)));
         let handle = publisher.handle();
         let stop = tasks.stop_token();
         tasks.spawn("outbox-publisher", async move {
@@ -60,11 +63,17 @@ impl Publisher {
         let publishing = async {
             while !stop.is_cancelled() {
                 if let Err(error) = self.serve(&stop).await {
+                    let (schema, is_away, error) =
+                        (self.database.schema(), self.database.is_away(&error), causes(&error));
                     if let Some((check, progress)) = &self.health {
-                        check.not_ready(format!("the outbox cannot be published: {error:#}"));
+                        check.not_ready(format!("the outbox cannot be published: {error}"));
                         progress.beat();
                     }
-                    tracing::warn!(schema = self.database.schema(), "the outbox publisher starts again: {error:#}");
+                    if is_away {
+                        tracing::debug!(schema, "the outbox publisher starts again: {error}");
+                    } else {
+                        tracing::warn!(schema, "the outbox publisher starts again: {error}");
+                    }
                     tokio::select! {
                         () = stop.cancelled() => {}
                         () = tokio::time::sleep(RETRY) => {}

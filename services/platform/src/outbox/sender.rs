@@ -4,19 +4,20 @@
 //! librdkafka fixes the time that a record waits for company when a producer is made; so there are two, one for quiet times
 //! and one for backlogs. They change places only while nothing is under way, which keeps the order.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use prost::Message as _;
-use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext};
+use rdkafka::{ClientContext, Statistics};
 use tokio::sync::mpsc;
 
 use super::headers::StoredHeaders;
 use super::store::StoredRow;
-use crate::kafka::{KafkaConfig, log_client_error, log_client_line};
+use crate::kafka::{KafkaConfig, Reports};
 use crate::producer::{PolledProducer, outbox_settings, warm_up};
 use crate::topics::Topic;
 
@@ -33,15 +34,22 @@ const GATHER: Duration = Duration::from_millis(2);
 
 /// Reports to the publisher from the producer's own thread.
 #[derive(Clone)]
-struct Reporter(mpsc::UnboundedSender<Report>);
+struct Reporter {
+    deliveries: mpsc::UnboundedSender<Report>,
+    reports: Arc<Reports>,
+}
 
 impl ClientContext for Reporter {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
-        log_client_line("outbox", level, facility, line);
+        self.reports.log(level, facility, line);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        log_client_error("outbox", &error, reason);
+        self.reports.error(&error, reason);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        self.reports.statistics(&statistics);
     }
 }
 
@@ -54,8 +62,11 @@ impl ProducerContext for Reporter {
     #[expect(clippy::cast_possible_wrap, reason = "what `send` made of an i64")]
     fn delivery(&self, result: &DeliveryResult<'_>, id: usize) {
         let error = result.as_ref().err().map(|(error, _)| error.clone());
+        if error.is_none() {
+            self.reports.acknowledged();
+        }
         // Nobody listens any more if the publisher has given this producer up.
-        let _ = self.0.send(Report { id: id as i64, error });
+        let _ = self.deliveries.send(Report { id: id as i64, error });
     }
 }
 
@@ -81,8 +92,8 @@ pub(super) enum SendFailure {
 
 impl Sender {
     pub(super) fn new(kafka: &KafkaConfig) -> Result<Self, KafkaError> {
-        let (sender, reports) = mpsc::unbounded_channel();
-        let reporter = Reporter(sender);
+        let (deliveries, reports) = mpsc::unbounded_channel();
+        let reporter = Reporter { deliveries, reports: Arc::new(Reports::new("outbox", kafka)) };
         let topics = Topic::ALL.map(|topic| kafka.topic_name(topic));
         let make = |linger| PolledProducer::new(&outbox_settings(kafka, linger), reporter.clone());
         let (at_once, gathering) = (make(Duration::ZERO)?, make(GATHER)?);

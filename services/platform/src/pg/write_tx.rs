@@ -163,16 +163,19 @@ async fn begin(
     })
     .await;
     match answered {
-        Ok(Ok((xid, now))) => Ok(WriteTx {
-            connection: Some(connection),
-            name,
-            began,
-            now: now.to_jiff(),
-            xid,
-            spawn: database.is_on(SPAWNED_BEGIN),
-            #[cfg(feature = "testing")]
-            switches: std::sync::Arc::clone(&database.switches),
-        }),
+        Ok(Ok((xid, now))) => {
+            database.outage.served();
+            Ok(WriteTx {
+                connection: Some(connection),
+                name,
+                began,
+                now: now.to_jiff(),
+                xid,
+                spawn: database.is_on(SPAWNED_BEGIN),
+                #[cfg(feature = "testing")]
+                switches: std::sync::Arc::clone(&database.switches),
+            })
+        }
         Ok(Err(source)) => {
             discard(connection);
             Err(PgError::new("begin", source))

@@ -5,15 +5,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::ProducerContext;
+use rdkafka::{ClientContext, Statistics};
 use tokio::sync::oneshot;
 
 use super::SendError;
-use crate::kafka::{log_client_error, log_client_line};
+use crate::kafka::Reports;
 
 /// Records that are waited for together.
 pub(super) struct Batch {
@@ -72,15 +72,19 @@ impl Delivery {
 }
 
 /// Hands each report to its batch.
-pub(super) struct Deliveries;
+pub(super) struct Deliveries(pub(super) Reports);
 
 impl ClientContext for Deliveries {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
-        log_client_line("ingest", level, facility, line);
+        self.0.log(level, facility, line);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        log_client_error("ingest", &error, reason);
+        self.0.error(&error, reason);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        self.0.statistics(&statistics);
     }
 }
 
@@ -89,7 +93,10 @@ impl ProducerContext for Deliveries {
 
     fn delivery(&self, result: &DeliveryResult<'_>, delivery: Box<Delivery>) {
         delivery.settle(match result {
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                self.0.acknowledged();
+                Ok(())
+            }
             Err((error, _)) => Err(send_error(error)),
         });
     }

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use rdkafka::ClientConfig;
 
-use crate::kafka::KafkaConfig;
+use crate::kafka::{KafkaConfig, STATISTICS_INTERVAL_MS};
 
 fn common(kafka: &KafkaConfig, client_id: &str) -> ClientConfig {
     let mut config = kafka.client(client_id);
     config
         .set("enable.idempotence", "true")
         .set("acks", "all")
+        .set("statistics.interval.ms", STATISTICS_INTERVAL_MS)
         .set("message.max.bytes", "1048576")
         // Equal keys on equal partitions for every client of the world: what Java's default partitioner does.
         .set("partitioner", "murmur2_random")

@@ -203,6 +203,9 @@ pub const RPC_SERVER_CALL_DURATION: Metric = histogram(
 /// Many invalid ones are somebody who guesses.
 pub const ACCESS_REFUSED: Metric =
     counter("leadflow.access.refused", "{request}", &["reason"], "Requests without a valid key");
+/// 1 while the broker or the database cannot be reached, else 0 (gauge).
+pub const OUTAGE: Metric =
+    gauge("leadflow.outage", "{outage}", &["what"], "Whether the broker or the database cannot be reached");
 /// Open connections of a listener (gauge, connections).
 pub const SERVER_CONNECTIONS: Metric =
     gauge("leadflow.server.connections", "{connection}", &["listener"], "Open connections");
@@ -238,6 +241,7 @@ pub const ALL: &[Metric] = &[
     HTTP_SERVER_REQUEST_DURATION,
     RPC_SERVER_CALL_DURATION,
     ACCESS_REFUSED,
+    OUTAGE,
     SERVER_CONNECTIONS,
     SERVER_REFUSED,
 ];

@@ -1,4 +1,5 @@
-//! One trace from a request to what it causes, through HTTP headers, Kafka headers and gRPC metadata (W3C Trace Context).
+//! One trace from a request to what it causes, through HTTP headers, which carry gRPC's metadata too, and Kafka headers (W3C
+//! Trace Context).
 //!
 //! A trace begins at a door, for the configured share of requests; everything after follows what the door decided. What is
 //! not sampled carries no header, makes no span and costs a comparison. Without a collector a sampled context that came
@@ -8,7 +9,6 @@ use std::sync::OnceLock;
 
 use http::HeaderMap;
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId, TraceState};
-use tonic::metadata::MetadataMap;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
@@ -154,19 +154,6 @@ pub fn is_unsampled(headers: &HeaderMap) -> bool {
 pub fn inject(headers: &mut HeaderMap) {
     if let Some(value) = current_trace_parent().and_then(|parent| parent.0.parse().ok()) {
         headers.insert(HEADER, value);
-    }
-}
-
-/// The sampled context of gRPC metadata.
-#[must_use]
-pub fn extract_metadata(metadata: &MetadataMap) -> Option<TraceParent> {
-    sampled(metadata.get(HEADER)?.to_str().ok()?)
-}
-
-/// Writes the current context into gRPC metadata.
-pub fn inject_metadata(metadata: &mut MetadataMap) {
-    if let Some(value) = current_trace_parent().and_then(|parent| parent.0.parse().ok()) {
-        metadata.insert(HEADER, value);
     }
 }
 

@@ -41,11 +41,7 @@ impl TestKafka {
     /// If the broker is not there, or cannot make them.
     pub async fn with_partitions(topics: &[(Topic, i32)]) -> Self {
         let kafka = Self {
-            config: KafkaConfig {
-                brokers: required(BROKERS),
-                topic_prefix: format!("test-{}.", unique()),
-                client: std::collections::BTreeMap::new(),
-            },
+            config: KafkaConfig::new(required(BROKERS), format!("test-{}.", unique())),
             topics: topics.iter().map(|(topic, _)| *topic).collect(),
         };
         for (topic, partitions) in topics {

@@ -4,12 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rdkafka::ClientContext;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
-use rdkafka::client::DefaultClientContext;
+use rdkafka::config::{FromClientConfigAndContext as _, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::{Mismatch, Topic, TopicsFile};
-use crate::kafka::KafkaConfig;
+use crate::kafka::{KafkaConfig, Reports};
+use crate::outage::Outage;
 
 /// Longest wait for one answer of the cluster.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -105,20 +107,36 @@ pub async fn require(kafka: &KafkaConfig, file: &TopicsFile, topics: &[Topic]) -
 type Partitions = Vec<usize>;
 
 struct Cluster {
-    admin: Arc<AdminClient<DefaultClientContext>>,
+    admin: Arc<AdminClient<Ear>>,
     brokers: String,
+    outage: Outage,
+}
+
+/// Hears what the client says of its connections.
+struct Ear(Reports);
+
+impl ClientContext for Ear {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        self.0.log(level, facility, line);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.0.error(&error, reason);
+    }
 }
 
 impl Cluster {
     fn connect(kafka: &KafkaConfig) -> Result<Self, TopicsError> {
         let brokers = kafka.brokers.clone();
-        match kafka.client("leadflow-topics").create() {
-            Ok(admin) => Ok(Self { admin: Arc::new(admin), brokers }),
+        let ear = Ear(Reports::new("topics", kafka));
+        match AdminClient::from_config_and_context(&kafka.client("leadflow-topics"), ear) {
+            Ok(admin) => Ok(Self { admin: Arc::new(admin), brokers, outage: kafka.outage() }),
             Err(source) => Err(TopicsError::Unreachable { brokers, source }),
         }
     }
 
     fn unreachable(&self, source: KafkaError) -> TopicsError {
+        self.admin.inner().context().0.nobody_answers();
         TopicsError::Unreachable { brokers: self.brokers.clone(), source }
     }
 
@@ -134,7 +152,10 @@ impl Cluster {
                 found.map(|found| found.partitions().iter().map(|partition| partition.replicas().len()).collect());
             Ok((metadata.brokers().len(), partitions))
         });
-        asked.await.expect("fetching metadata does not panic").map_err(|source| self.unreachable(source))
+        let answer =
+            asked.await.expect("fetching metadata does not panic").map_err(|source| self.unreachable(source))?;
+        self.outage.served();
+        Ok(answer)
     }
 
     async fn brokers(&self) -> Result<usize, TopicsError> {

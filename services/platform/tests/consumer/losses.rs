@@ -49,6 +49,12 @@ async fn passed_retention_stops_the_partition_by_name_and_a_human_accepts_the_lo
     until("partition 0 is stopped", || async { world.offsets().await[0].state == "stopped" }).await;
     let reason = world.offsets().await[0].stopped_reason.clone().expect("a reason");
     assert!(reason.contains("offsets 10 to 24 of") && reason.contains(&world.engagement()), "{reason}");
+    // Ready, because everything else can be asked; and it says what a human has to look at.
+    let doubt = || running.health.readiness().remove(0).degraded;
+    let said = doubt().expect("degraded");
+    let expected = format!("partition {}/0 is stopped: retention passed", world.engagement());
+    assert!(running.health.is_ready() && said.starts_with(&expected), "{said}");
+    assert!(said.ends_with("see `leadflow offsets list`"), "{said}");
 
     // The others go on.
     world.produce_numbered(1, "other", 5);
@@ -65,6 +71,7 @@ async fn passed_retention_stops_the_partition_by_name_and_a_human_accepts_the_lo
 
     // The running consumer sees the row and goes on.
     world.until_drained(2).await;
+    assert_eq!(doubt(), None);
     world.check_once_in_order(20).await;
     let row = &world.offsets().await[0];
     assert_eq!((row.applied, row.skipped), (15, 15));

@@ -4,6 +4,7 @@
 mod claims;
 mod flow;
 mod losses;
+mod outages;
 mod poison;
 mod recovery;
 mod storm;

@@ -1,5 +1,7 @@
 //! Ready by reasons, alive by progress.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use leadflow_platform::health::{Health, STUCK_AFTER};
@@ -20,7 +22,7 @@ async fn readiness_lists_every_part_with_its_reason() {
     model.not_ready("no model is active; type `leadflow model publish FILE`");
     let answer = server.ask(&get("/readyz")).await;
     assert_eq!((answer.status(), answer.header("content-type")), (503, Some("application/json")));
-    let expected = json!({ "ready": false, "checks": [
+    let expected = json!({ "ready": false, "status": "not_ready", "checks": [
         { "name": "database", "ready": true },
         { "name": "model", "ready": false, "reason": "no model is active; type `leadflow model publish FILE`" },
     ]});
@@ -34,6 +36,32 @@ async fn readiness_lists_every_part_with_its_reason() {
 
     assert_eq!(server.ask(&get("/metrics")).await.status(), 200);
     assert_eq!(server.ask(&get("/livez")).await.status(), 200, "not ready is not dead");
+    server.stop().await.expect("a clean end");
+}
+
+#[tokio::test]
+async fn a_degraded_part_is_named_and_still_asked() {
+    let health = Health::new();
+    let server = Running::start(health.router(None), Limits::default()).await;
+    let broker_is_away = Arc::new(AtomicBool::new(true));
+    let (consumer, outbox) = (health.register("consumer"), health.register("outbox"));
+    let asked = Arc::clone(&broker_is_away);
+    consumer.degraded_while(move || asked.load(Ordering::SeqCst).then(|| "the broker does not answer".to_owned()));
+    consumer.degraded_while(|| Some("partition 3 is stopped".to_owned()));
+    consumer.ready();
+    outbox.ready();
+    let answer = server.ask(&get("/readyz")).await;
+    assert_eq!(answer.status(), 200, "who cannot be asked is another question");
+    let expected = json!({ "ready": true, "status": "degraded", "checks": [
+        { "name": "consumer", "ready": true, "degraded": "the broker does not answer; partition 3 is stopped" },
+        { "name": "outbox", "ready": true },
+    ]});
+    assert_eq!(answer.json(), expected);
+    broker_is_away.store(false, Ordering::SeqCst);
+    assert_eq!(server.ask(&get("/readyz")).await.json()["checks"][0]["degraded"], "partition 3 is stopped");
+    outbox.not_ready("connection refused");
+    let answer = server.ask(&get("/readyz")).await;
+    assert_eq!((answer.status(), &answer.json()["status"]), (503, &json!("not_ready")));
     server.stop().await.expect("a clean end");
 }
 

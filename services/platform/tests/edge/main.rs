@@ -4,6 +4,7 @@
 mod access;
 mod config;
 mod grpc;
+mod grpc_bytes;
 mod health;
 mod http;
 mod identity;

@@ -30,7 +30,7 @@ pub(super) struct Leaf<'a> {
 pub(super) struct Mail<'a> {
     /// Its header fields, decoded.
     pub(super) headers: Message<'static>,
-    /// `report-type` of a multipart/report, lower case.
+    /// `report-type` of a multipart/report, lower case; empty if it has none.
     pub(super) report_type: Option<String>,
     /// In order.
     pub(super) leaves: Vec<Leaf<'a>>,
@@ -41,18 +41,28 @@ pub(super) struct Mail<'a> {
 /// # Errors
 /// `INVALID_MIME` without any header field; `MIME_TOO_COMPLEX` over 32 levels, 500 entities or 256 KiB of headers.
 pub(super) fn walk(raw: &[u8]) -> Result<Mail<'_>, Reject> {
+    let raw = without_envelope_line(raw);
     let (headers, body) = split(raw)?;
     let headers =
         headers.ok_or_else(|| Reject::new(Reason::InvalidMime, "", "no header fields: send a raw RFC 5322 message"))?;
     let report_type = headers
         .content_type()
         .filter(|kind| kind.ctype() == "multipart" && kind.subtype() == Some("report"))
-        .and_then(|kind| kind.attribute("report-type"))
-        .map(str::to_ascii_lowercase);
+        .map(|kind| kind.attribute("report-type").unwrap_or_default().to_ascii_lowercase());
     let mut leaves = Vec::new();
     let mut entities = 0;
     collect(raw, Some(&headers), body, 1, &mut entities, &mut leaves)?;
     Ok(Mail { headers, report_type, leaves })
+}
+
+/// Mailboxes and some relays begin a mail with "From somebody@example.com Mon Nov 23 ...", which is no header field; copies
+/// by hand with an empty line.
+fn without_envelope_line(raw: &[u8]) -> &[u8] {
+    let raw = raw.trim_ascii_start();
+    if !raw.starts_with(b"From ") {
+        return raw;
+    }
+    memchr::memchr(b'\n', raw).map_or(raw, |end| &raw[end + 1..])
 }
 
 fn too_complex() -> Reject {
@@ -193,7 +203,14 @@ impl Leaf<'_> {
     pub(super) fn text(&self) -> String {
         // A mail inside a mail is never parsed as one: only its own header fields are looked at.
         if self.media_type == "message/rfc822" || self.media_type == "message/global" {
-            return String::from_utf8_lossy(&self.body[..self.body.len().min(limits::MIME_HEADER_BYTES)]).into_owned();
+            let head = &self.body[..self.body.len().min(limits::MIME_HEADER_BYTES)];
+            // RFC 2046 forbids it, and providers that take mails apart do it.
+            if self.encoding == "base64"
+                && let Some(decoded) = mail_parser::decoders::base64::base64_decode(head)
+            {
+                return String::from_utf8_lossy(&decoded).into_owned();
+            }
+            return String::from_utf8_lossy(head).into_owned();
         }
         let source = &self.raw[..self.raw.len().min(TEXT_SOURCE_BYTES)];
         let whole = if source.starts_with(b"\n") || source.starts_with(b"\r\n") {
@@ -222,6 +239,22 @@ impl Leaf<'_> {
         // Without a part there is no header either, and asking such a message for one is a panic of mail-parser's.
         parsed.filter(|message| !message.parts.is_empty()).map(Message::into_owned)
     }
+}
+
+/// The texts of all header fields of that name, in order.
+#[must_use]
+pub(super) fn fields(headers: &Message<'_>, name: &str) -> Vec<String> {
+    let named = headers.headers().iter().filter(|header| header.name.as_str().eq_ignore_ascii_case(name));
+    named
+        .flat_map(|header| match &header.value {
+            HeaderValue::Text(text) => vec![text.trim().to_owned()],
+            HeaderValue::TextList(list) => list.iter().map(|text| text.trim().to_owned()).collect(),
+            HeaderValue::Address(address) => {
+                address.iter().filter_map(|one| one.address.as_deref()).map(str::to_owned).collect()
+            }
+            _ => Vec::new(),
+        })
+        .collect()
 }
 
 /// The text of a header field of one's own ("X-Autoreply"), trimmed; empty if it is absent.

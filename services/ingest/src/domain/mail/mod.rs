@@ -1,12 +1,22 @@
 //! From a raw mail to an engagement: who wrote, what is new in it, and whether it is an answer, an automatic answer, a
 //! bounce or a complaint. Facts of the header are kept, attachments only by name.
 
+mod absence_words;
+pub(super) mod bounce_class;
+mod bounce_words;
+mod delivery_status;
 mod entity;
+mod feedback;
 mod machine;
+mod quotation_words;
+mod reply_address;
 mod reply_text;
 mod report;
 #[cfg(test)]
+mod report_tests;
+#[cfg(test)]
 mod tests;
+mod wild_bounce;
 
 use std::borrow::Cow;
 
@@ -37,6 +47,8 @@ pub struct MailboxRules {
     pub kind: Kind,
     /// Right sides of our own Message-IDs, lower case.
     pub our_message_ids: Vec<Box<str>>,
+    /// Right sides of our own reply addresses, lower case.
+    pub reply_domains: Vec<Box<str>>,
 }
 
 /// Reads a mail.
@@ -53,7 +65,7 @@ pub fn engagement(
     let mail = entity::walk(raw)?;
     let facts = facts(&mail);
     let times = times(&mail.headers, received_at);
-    let report = report::read(&mail, &facts.from);
+    let report = report::read(&mail, &facts.from, mailbox);
     let mut event = match report {
         Some(report) => of_report(report, facts, times)?,
         None => of_person(&mail, facts, mailbox, times)?,
@@ -79,8 +91,14 @@ fn of_report(report: Report, mut facts: MailFacts, times: Times) -> Result<Engag
     event.bot_reason = match report.kind {
         Some(Kind::EmailComplained) => "complaint",
         Some(Kind::EmailDelivered) => "delivery_report",
+        // By way of the feedback loop, but a person wants no more mail.
+        Some(Kind::Unsubscribed) => "",
         _ => "bounce",
     };
+    let bounce_class = report.bounce_class();
+    if !bounce_class.is_empty() {
+        event.properties.push(("bounce_class".into(), bounce_class.into()));
+    }
     facts.original_recipient.clone_from(&recipient);
     facts.status_code = report.status_code;
     // The mail that it is about is ours: that is the thread.
@@ -96,15 +114,23 @@ fn of_person(
     mailbox: &MailboxRules,
     times: Times,
 ) -> Result<Engagement<'static>, Reject> {
-    let machine = machine::reason(&mail.headers, &facts.subject, &facts.from);
+    let machine = match mail.report_type {
+        // A receipt, a report about authentication: nobody wrote it.
+        Some(_) => "auto_reply",
+        None => machine::reason(&mail.headers, &facts.subject, &facts.from),
+    };
     let email = identifier::normalise_email(&facts.from)
         .map_err(|_| Reject::new(Reason::MissingIdentifier, "From", "the mail needs the address of its sender"))?;
+    let token = reply_address::token(&mail.headers, mailbox);
     let kind = match machine {
-        "" if answers_ours(&facts, mailbox) => Kind::EmailReplied,
+        "" if token.is_some() || answers_ours(&facts, mailbox) => Kind::EmailReplied,
         "" => mailbox.kind,
         _ => Kind::EmailIn,
     };
     let mut event = Engagement::new(kind, times);
+    if let Some(token) = token {
+        event.properties.push(("reply_token".into(), token.into()));
+    }
     event.name = mailbox.name.to_string().into();
     event.bot_reason = machine;
     event.text = reply_text::new_words(&body(mail)).into();
@@ -117,12 +143,16 @@ fn of_person(
     Ok(event)
 }
 
-fn answers_ours(facts: &MailFacts, mailbox: &MailboxRules) -> bool {
-    let ours = |id: &String| {
+impl MailboxRules {
+    /// Whether a Message-ID is one of ours.
+    fn is_ours(&self, id: &str) -> bool {
         let right = id.rsplit('@').next().unwrap_or_default().to_ascii_lowercase();
-        mailbox.our_message_ids.iter().any(|domain| **domain == *right)
-    };
-    ours(&facts.in_reply_to) || facts.references.iter().any(ours)
+        self.our_message_ids.iter().any(|domain| **domain == *right)
+    }
+}
+
+fn answers_ours(facts: &MailFacts, mailbox: &MailboxRules) -> bool {
+    mailbox.is_ours(&facts.in_reply_to) || facts.references.iter().any(|id| mailbox.is_ours(id))
 }
 
 fn body(mail: &Mail<'_>) -> String {

@@ -1,11 +1,12 @@
-//! Bounces, delivery reports and complaints: what happened to a mail of ours, and whose it was. RFC 3464 (delivery status),
-//! RFC 5965 (feedback reports), and the two old forms that Exim and qmail write.
+//! Bounces, delivery reports and complaints: what happened to a mail of ours, and whose it was. Here which form a report has
+//! and the mail that it is about; the forms have files of their own: RFC 3464 in `delivery_status`, complaints (RFC 5965) in
+//! `feedback`, and the many that mail systems write as they like in `wild_bounce`.
 
 use mail_parser::Message;
 
 use super::super::kind::Kind;
-use super::entity::{Mail, field};
-use super::{address, addresses, clean, machine};
+use super::entity::{Leaf, Mail};
+use super::{MailboxRules, addresses, bounce_class, clean, delivery_status, feedback, machine, wild_bounce};
 
 /// What a report says.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -16,38 +17,72 @@ pub(super) struct Report {
     pub(super) recipient: String,
     /// RFC 3463.
     pub(super) status_code: String,
+    /// What the other side said, for whoever has no code.
+    pub(super) diagnostic: String,
     /// Our Message-ID.
     pub(super) message_id: String,
+    /// The report names the address as we had written it, not the one behind it.
+    pub(super) as_written: bool,
+}
+
+impl Report {
+    /// "hard" or "soft" of a bounce; empty for everything else.
+    #[must_use]
+    pub(super) fn bounce_class(&self) -> &'static str {
+        if self.kind == Some(Kind::EmailBounced) { bounce_class::of(&self.status_code, &self.diagnostic) } else { "" }
+    }
 }
 
 /// Reads a report; `None` if the mail is none.
 #[must_use]
-pub(super) fn read(mail: &Mail<'_>, from: &str) -> Option<Report> {
+pub(super) fn read(mail: &Mail<'_>, from: &str, mailbox: &MailboxRules) -> Option<Report> {
+    let by_system = machine::is_mail_system(&mail.headers, from);
+    let has_status = mail.leaves.iter().any(|leaf| delivery_status::TYPES.contains(&leaf.media_type.as_str()));
     let mut report = match mail.report_type.as_deref() {
-        Some("delivery-status") => delivery_status(mail),
-        Some("feedback-report") => feedback(mail)?,
-        Some("disposition-notification") => return None,
-        _ if machine::is_daemon(from) || mail.headers.return_address() == Some("") => old_bounce(mail, from)?,
-        _ => return None,
-    };
-    if let Some(original) = original_mail(mail) {
-        report.message_id = original.message_id().map(clean).unwrap_or_default();
-        if report.recipient.is_empty() {
-            report.recipient = addresses(original.to()).into_iter().next().unwrap_or_default();
+        Some("feedback-report") => feedback::read(mail)?,
+        Some("delivery-status") => {
+            delivery_status::read(mail).unwrap_or_else(|| wild_bounce::read_status(mail, from, mailbox))
         }
-    }
+        // A person who forwards a report is no mail system.
+        _ if has_status && (by_system || mail.report_type.is_some()) => {
+            delivery_status::read(mail).unwrap_or_else(|| wild_bounce::read_status(mail, from, mailbox))
+        }
+        _ => wild_bounce::read(mail, from, mailbox)?,
+    };
+    fill_in(&mut report, mail, mailbox);
     Some(report)
+}
+
+/// What the mail that came along says: our Message-ID, and to whom we had sent it.
+fn fill_in(report: &mut Report, mail: &Mail<'_>, mailbox: &MailboxRules) {
+    let Some(original) = original_mail(mail) else { return };
+    if let Some(message_id) = original.message_id().map(clean).filter(|id| !id.is_empty()) {
+        report.message_id = message_id;
+    }
+    let sent_to = addresses(original.to());
+    // Our mails have one recipient each. Of one that was forwarded the report names the address behind, which is nobody's.
+    if let [only] = sent_to.as_slice()
+        && !report.as_written
+        && mailbox.is_ours(&report.message_id)
+    {
+        report.recipient.clone_from(only);
+    } else if report.recipient.is_empty() {
+        report.recipient = sent_to.into_iter().next().unwrap_or_default();
+    }
 }
 
 /// The mail that the report is about: its header fields came along.
 fn original_mail(mail: &Mail<'_>) -> Option<Message<'static>> {
     let types = ["message/rfc822", "message/global", "text/rfc822-headers", "message/global-headers"];
-    mail.leaves.iter().find(|leaf| types.contains(&leaf.media_type.as_str())).and_then(super::entity::Leaf::fields)
+    mail.leaves.iter().find(|leaf| types.contains(&leaf.media_type.as_str())).and_then(Leaf::fields)
 }
 
+/// `name: value` lines, in the order in which they stand.
+pub(super) type Fields = Vec<(String, String)>;
+
 /// The `name: value` lines of a report part, in groups that blank lines part; folded lines are joined.
-fn groups(text: &str) -> Vec<Vec<(String, String)>> {
-    let mut groups: Vec<Vec<(String, String)>> = vec![Vec::new()];
+pub(super) fn groups(text: &str) -> Vec<Fields> {
+    let mut groups: Vec<Fields> = vec![Vec::new()];
     for line in text.lines() {
         if line.trim().is_empty() {
             groups.push(Vec::new());
@@ -63,81 +98,18 @@ fn groups(text: &str) -> Vec<Vec<(String, String)>> {
     groups
 }
 
-fn value<'a>(group: &'a [(String, String)], name: &str) -> &'a str {
+/// The first value of that name; empty if there is none.
+pub(super) fn value<'a>(group: &'a [(String, String)], name: &str) -> &'a str {
     group.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
 }
 
 /// "rfc822; somebody@example.com".
-fn typed_address(text: &str) -> String {
-    address(text.split_once(';').map_or(text, |(_, address)| address))
+pub(super) fn typed_address(value: &str) -> String {
+    super::address(value.rsplit(';').next().unwrap_or_default())
 }
 
-fn part_text(mail: &Mail<'_>, types: &[&str]) -> String {
-    mail.leaves
-        .iter()
-        .find(|leaf| types.contains(&leaf.media_type.as_str()))
-        .map(super::entity::Leaf::text)
-        .unwrap_or_default()
-}
-
-/// Our mails have one recipient each: of several groups the first failure counts, else the first.
-fn delivery_status(mail: &Mail<'_>) -> Report {
-    let text = part_text(mail, &["message/delivery-status", "message/global-delivery-status"]);
-    let groups = groups(&text);
-    let recipients: Vec<_> = groups
-        .iter()
-        .filter(|group| !value(group, "action").is_empty() || !value(group, "final-recipient").is_empty())
-        .collect();
-    let failed = recipients.iter().find(|group| value(group, "action").eq_ignore_ascii_case("failed"));
-    let Some(group) = failed.or(recipients.first()) else {
-        return Report { kind: Some(Kind::EmailBounced), ..Report::default() };
-    };
-    let kind = match value(group, "action").to_ascii_lowercase().as_str() {
-        "delayed" => None,
-        "delivered" | "relayed" | "expanded" => Some(Kind::EmailDelivered),
-        _ => Some(Kind::EmailBounced),
-    };
-    let original = typed_address(value(group, "original-recipient"));
-    let recipient = if original.is_empty() { typed_address(value(group, "final-recipient")) } else { original };
-    Report { kind, recipient, status_code: status(value(group, "status")), ..Report::default() }
-}
-
-/// `None` for a report that takes a complaint back.
-fn feedback(mail: &Mail<'_>) -> Option<Report> {
-    let text = part_text(mail, &["message/feedback-report"]);
-    let groups = groups(&text);
-    let fields: Vec<(String, String)> = groups.into_iter().flatten().collect();
-    if value(&fields, "feedback-type").eq_ignore_ascii_case("not-spam") {
-        return None;
-    }
-    let named = [value(&fields, "original-rcpt-to"), value(&fields, "removal-recipient")];
-    let recipient = named.into_iter().map(typed_address).find(|address| !address.is_empty()).unwrap_or_default();
-    Some(Report { kind: Some(Kind::EmailComplained), recipient, ..Report::default() })
-}
-
-/// Exim names the address in a field; qmail writes it alone on a line that ends with a colon. A daemon's mail that names
-/// nobody is still a bounce; an empty return path alone is not.
-fn old_bounce(mail: &Mail<'_>, from: &str) -> Option<Report> {
-    let text =
-        mail.leaves.iter().find(|leaf| leaf.is_body("text/plain")).map(super::entity::Leaf::text).unwrap_or_default();
-    let failed = address(field(&mail.headers, "X-Failed-Recipients").split(',').next().unwrap_or_default());
-    let qmail = || {
-        let named = text.lines().take(100).find_map(|line| line.trim().strip_prefix('<')?.strip_suffix(">:"));
-        named.map(address).unwrap_or_default()
-    };
-    let recipient = if failed.is_empty() { qmail() } else { failed };
-    if recipient.is_empty() && !machine::is_daemon(from) {
-        return None;
-    }
-    let status_code = text.split_whitespace().map(status).find(|code| !code.is_empty()).unwrap_or_default();
-    Some(Report { kind: Some(Kind::EmailBounced), recipient, status_code, ..Report::default() })
-}
-
-/// "5.1.1", also out of "#5.1.1" and "5.1.1 (user unknown)"; empty if it is none.
-fn status(text: &str) -> String {
-    let token = text.split_whitespace().next().unwrap_or_default().trim_matches(|c: char| !c.is_ascii_digit());
-    let numbers: Vec<_> = token.split('.').collect();
-    let fits = |part: &&str| (1..=3).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
-    let is_code = numbers.len() == 3 && numbers.iter().all(fits) && matches!(numbers[0], "2" | "4" | "5");
-    if is_code { token.to_owned() } else { String::new() }
+/// The text of the first leaf of one of those types; empty if there is none.
+pub(super) fn part_text(mail: &Mail<'_>, types: &[&str]) -> String {
+    let part = mail.leaves.iter().find(|leaf| types.contains(&leaf.media_type.as_str()));
+    part.map(Leaf::text).unwrap_or_default()
 }

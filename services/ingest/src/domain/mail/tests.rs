@@ -19,8 +19,12 @@ fn read(raw: &str) -> Result<Engagement<'static>, Reject> {
 }
 
 fn read_bytes(raw: &[u8]) -> Result<Engagement<'static>, Reject> {
-    let mailbox =
-        MailboxRules { name: "sales".into(), kind: Kind::EmailIn, our_message_ids: vec!["mail.acme.test".into()] };
+    let mailbox = MailboxRules {
+        name: "sales".into(),
+        kind: Kind::EmailIn,
+        our_message_ids: vec!["mail.acme.test".into()],
+        reply_domains: vec!["reply.acme.test".into()],
+    };
     engagement(raw, &mailbox, &SourceRules::new("web"), now())
 }
 
@@ -67,6 +71,11 @@ fn machines_are_marked_by_what_they_say() {
         ("Subject: Automatische Antwort: Angebot\n", "auto_reply"),
         ("Subject: Out of Office\n", "auto_reply"),
         ("Subject: Automatic gates, please quote\n", ""),
+        ("X-Auto-Response-Suppress: All\n", "auto_reply"),
+        ("X-MS-Exchange-Inbox-Rules-Loop: ada@example.test\n", "auto_reply"),
+        ("Return-Path: <>\nPrecedence: bulk\n", "auto_reply"),
+        ("Return-Path: <ada@example.test>\n", ""),
+        ("Content-Type: multipart/report; report-type=disposition-notification; boundary=b\n", "auto_reply"),
     ];
     for (more, expected) in table {
         let event = read(&format!("{HEAD}{more}\nText\n")).unwrap();
