@@ -1,9 +1,13 @@
 #!/usr/bin/env bash
-# make chaos: SEED=n fixes traffic and plan; FULL=1 takes hours. The last line printed is the verdict.
+# make chaos: the line of leads, then the mails of nurture. SEED=n fixes traffic and plans; FULL=1 takes hours. The last line
+# printed is the verdict: a run that failed is the last one.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-cargo build --locked --release -p leadflow -p leadflow-chaos
+cargo build --locked --release -p leadflow -p leadflow-chaos -p leadflow-mailbox
+chaos=target/release/chaos
 if [ -n "${FULL:-}" ]; then
-    exec target/release/chaos run --events 1000000 --kills 500 --zombies 200 --postgres-stops 50 --broker-stops 20 --rate 600 "$@"
+    "$chaos" run --events 1000000 --kills 500 --zombies 200 --postgres-stops 50 --broker-stops 20 --rate 600
+    exec "$chaos" mail --mails 100000 --kills 100 --zombies 20 --postgres-stops 3 --rate 60
 fi
-exec target/release/chaos run "$@"
+"$chaos" run
+exec "$chaos" mail

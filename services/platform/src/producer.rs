@@ -240,7 +240,7 @@ impl Shared {
     /// A record that is too large is no fault of the broker's.
     fn note(&self, results: &[Result<(), SendError>]) {
         let failed = results.iter().filter_map(|result| result.as_ref().err());
-        if let Some(error) = failed.filter(|error| **error != SendError::TooLarge).last() {
+        if let Some(error) = failed.rev().find(|error| **error != SendError::TooLarge) {
             self.outage.in_vain(&error.to_string());
         }
     }

@@ -1,10 +1,12 @@
 //! `chaos run`: starts a whole deployment, sends traffic, breaks things by plan, and asks the oracle. `chaos oracle`: the
 //! judge, a process of its own that only knows what the doors acknowledged, what consumers saw and what the read side
-//! answers. The last line printed is the verdict.
+//! answers. `chaos mail` and `chaos mail-oracle`: the same for the mails of nurture, judged by the log of the relay. The last
+//! line printed is the verdict.
 
 mod acks;
 mod consumer;
 mod faults;
+mod mail;
 mod oracle;
 mod plan;
 mod sales;
@@ -31,6 +33,10 @@ enum Command {
     Run(RunArguments),
     /// Judge what a run left behind (started by `run`).
     Oracle(oracle::OracleArguments),
+    /// Break processes of nurture while they send mails, then judge them.
+    Mail(mail::MailArguments),
+    /// Judge what a run of mails left behind (started by `mail`).
+    MailOracle(mail::oracle::MailOracleArguments),
 }
 
 /// What a run does.
@@ -73,6 +79,8 @@ async fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Run(arguments) => run(arguments).await,
         Command::Oracle(arguments) => oracle::judge(arguments).await,
+        Command::Mail(arguments) => mail::run(arguments).await,
+        Command::MailOracle(arguments) => mail::oracle::judge(arguments).await,
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

@@ -1,6 +1,7 @@
 //! A whole deployment in a folder: a private broker and database, the processes of the roles, keys, a model. For chaos and
 //! figures; the binary under test is the one that users run.
 
+mod configuration;
 mod process;
 
 use std::collections::BTreeMap;
@@ -19,7 +20,7 @@ pub use process::Process;
 /// One process of the deployment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RoleProcess {
-    /// "ingest", "qualification", "assignment" or "all".
+    /// "ingest", "qualification", "assignment", "nurture" (see [`Stand::build_with_nurture`]) or "all".
     pub role: &'static str,
     /// "ingest-a"; names the log and the configuration file.
     pub name: &'static str,
@@ -32,7 +33,7 @@ pub struct Plan {
     pub binary: PathBuf,
     /// Folder of the run; emptied first.
     pub folder: PathBuf,
-    /// First public port; each process takes the next three (one per role); ops ports lie 1000 above.
+    /// First public port; each process takes the next four (one per role); ops ports lie 1000 above.
     pub base_port: u16,
     /// The processes, not yet started.
     pub processes: Vec<RoleProcess>,
@@ -52,6 +53,7 @@ pub struct Replica {
 pub struct Stand {
     root: PathBuf,
     plan: Plan,
+    nurture: Option<String>,
     /// In the order of the plan.
     pub processes: Vec<Process>,
     services: BTreeMap<String, String>,
@@ -60,8 +62,9 @@ pub struct Stand {
 }
 
 /// Ports of one process: one public port for each role, even if it plays only one.
-const PORTS_PER_PROCESS: u16 = 3;
-const ROLES: [&str; 3] = ["ingest", "qualification", "assignment"];
+const PORTS_PER_PROCESS: u16 = 4;
+const ROLES: [&str; 4] = ["ingest", "qualification", "assignment", NURTURE];
+const NURTURE: &str = "nurture";
 
 impl Stand {
     /// Broker, database, topics, schemas and keys from nothing; no role runs yet.
@@ -69,6 +72,19 @@ impl Stand {
     /// # Errors
     /// Whatever did not come up.
     pub async fn build(plan: Plan) -> anyhow::Result<Self> {
+        Self::build_from(plan, None).await
+    }
+
+    /// The same, with a section `nurture`: `settings` are its lines in YAML without addresses, database and `public_url`,
+    /// "smtp: { url: ... }".
+    ///
+    /// # Errors
+    /// Whatever did not come up.
+    pub async fn build_with_nurture(plan: Plan, settings: &str) -> anyhow::Result<Self> {
+        Self::build_from(plan, Some(settings.to_owned())).await
+    }
+
+    async fn build_from(plan: Plan, nurture: Option<String>) -> anyhow::Result<Self> {
         let root = std::env::current_dir()?;
         let plan = Plan { binary: root.join(&plan.binary), folder: root.join(&plan.folder), ..plan };
         anyhow::ensure!(
@@ -77,12 +93,13 @@ impl Stand {
             plan.binary.display()
         );
         let (write_key, api_key) = (String::new(), String::new());
-        let mut stand = Self { root, plan, processes: Vec::new(), services: BTreeMap::new(), write_key, api_key };
+        let (processes, services) = (Vec::new(), BTreeMap::new());
+        let mut stand = Self { root, plan, nurture, processes, services, write_key, api_key };
         // A run begins with an empty broker and database: what an earlier one left is no evidence.
         stand.script("remove").await?;
         stand.script("start").await?;
         std::fs::create_dir_all(stand.folder().join("log"))?;
-        stand.services = read_env(&stand.folder().join("services.env"))?;
+        stand.services = configuration::services(&stand.folder().join("services.env"))?;
         stand.write_configurations()?;
         stand.make_topics_schemas_and_keys().await?;
         Ok(stand)
@@ -140,9 +157,17 @@ impl Stand {
     /// Public addresses of every process that plays this role.
     #[must_use]
     pub fn urls(&self, role: &str) -> Vec<String> {
-        let plays = |process: &RoleProcess| process.role == role || process.role == "all";
+        let plays = |process: &RoleProcess| self.plays(*process).contains(&role);
         let of_role = self.plan.processes.iter().enumerate().filter(|(_, process)| plays(process));
         of_role.map(|(number, _)| self.url(number, role)).collect()
+    }
+
+    /// Without its section nurture plays nowhere, not even where all do.
+    fn plays(&self, process: RoleProcess) -> Vec<&'static str> {
+        match process.role {
+            "all" => ROLES.into_iter().filter(|role| *role != NURTURE || self.nurture.is_some()).collect(),
+            role => vec![role],
+        }
     }
 
     /// Role and name of each process.
@@ -169,23 +194,12 @@ impl Stand {
 
     /// One configuration file a process: they differ in their ports.
     fn write_configurations(&mut self) -> anyhow::Result<()> {
-        let service =
-            |name: &str| self.services.get(name).cloned().with_context(|| format!("services.env lacks {name}"));
-        let (brokers, qualification, assignment) =
-            (service("KAFKA_BROKERS")?, service("QUALIFICATION_DATABASE_URL")?, service("ASSIGNMENT_DATABASE_URL")?);
-        let (folder, root) = (self.folder().display().to_string(), self.root.display().to_string());
+        let nurture = self.nurture.as_deref();
+        let (services, folder, root) = (&self.services, self.folder(), self.root.as_path());
+        let shared = configuration::Shared { services, folder, root, nurture };
         let mut processes = Vec::new();
         for (number, process) in self.plan.processes.iter().enumerate() {
-            let listen = |role: &str| {
-                let port = self.port(number, role);
-                format!("  listen: \"127.0.0.1:{port}\"\n  ops_listen: \"127.0.0.1:{}\"\n", port + 1000)
-            };
-            let text = format!(
-                "kafka:\n  brokers: \"{brokers}\"\nidentity_key_file: {folder}/identity.key\nkeys_file: {folder}/keys.yaml\ntopics_file: {root}/deploy/config/topics.yaml\ntelemetry:\n  log_format: json\ningest:\n{}  sources_file: {root}/deploy/config/sources.yaml\nqualification:\n{}  database:\n    url: \"{qualification}\"\nassignment:\n{}  database:\n    url: \"{assignment}\"\n",
-                listen("ingest"),
-                listen("qualification"),
-                listen("assignment"),
-            );
+            let text = shared.file(|role| self.port(number, role))?;
             std::fs::write(self.config(number), text)?;
             let config = self.config(number).display().to_string();
             let arguments = ["--config", &config, "serve", process.role].map(str::to_owned).to_vec();
@@ -193,12 +207,7 @@ impl Stand {
             processes.push(Process::new(process.name, &self.plan.binary, arguments, log));
         }
         self.processes = processes;
-        // A test deployment's key; a real one is random.
-        let key: String = (0..32).map(|n| format!("{:02x}", n * 7 + 3)).collect();
-        let path = self.folder().join("identity.key");
-        std::fs::write(&path, key)?;
-        use std::os::unix::fs::PermissionsExt as _;
-        Ok(std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?)
+        configuration::write_identity_key(&self.folder().join("identity.key"))
     }
 
     async fn make_topics_schemas_and_keys(&mut self) -> anyhow::Result<()> {
@@ -249,6 +258,7 @@ impl Stand {
             ("LEADFLOW_INGEST_URL", first("ingest")),
             ("LEADFLOW_QUALIFICATION_URL", first("qualification")),
             ("LEADFLOW_ASSIGNMENT_URL", first("assignment")),
+            ("LEADFLOW_NURTURE_URL", first(NURTURE)),
             ("LEADFLOW_WRITE_KEY", self.write_key.clone()),
             ("LEADFLOW_API_KEY", self.api_key.clone()),
         ]
@@ -293,8 +303,7 @@ impl Stand {
         let deadline = tokio::time::Instant::now() + within;
         for &process in processes {
             let plays = self.plan.processes[process];
-            let roles = if plays.role == "all" { &ROLES[..] } else { std::slice::from_ref(&plays.role) };
-            for role in roles {
+            for role in self.plays(plays) {
                 let url = format!("http://127.0.0.1:{}/readyz", self.port(process, role) + 1000);
                 loop {
                     let answer = client.get(&url).send().await;
@@ -336,14 +345,4 @@ async fn describe(answer: reqwest::Result<reqwest::Response>) -> String {
 fn key_of(json: &str) -> anyhow::Result<String> {
     let value: serde_json::Value = serde_json::from_str(json.trim())?;
     Ok(value["key"].as_str().context("key create printed no key")?.to_owned())
-}
-
-/// `export NAME='value'` lines.
-fn read_env(path: &Path) -> anyhow::Result<BTreeMap<String, String>> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let pair = |line: &str| {
-        let (name, value) = line.trim().strip_prefix("export ")?.split_once('=')?;
-        Some((name.to_owned(), value.trim_matches('\'').to_owned()))
-    };
-    Ok(text.lines().filter_map(pair).collect())
 }

@@ -15,7 +15,7 @@ use super::route::Death;
 use super::shared::{Key, Shared, Wish, locked};
 use super::store;
 use crate::health::Progress;
-use crate::pg::{PgError, timed_out};
+use crate::pg::timed_out;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -212,7 +212,7 @@ impl Settler {
             let pool = self.shared.database.pool();
             let stop = store::stop(pool, self.shared.consumer, topic, (key.partition, epoch), reason);
             let stopped = match tokio::time::timeout(STOP_TIMEOUT, stop).await {
-                Ok(stopped) => stopped.map_err(PgError::from),
+                Ok(stopped) => stopped,
                 Err(_) => Err(timed_out("stop the partition")),
             };
             match stopped {

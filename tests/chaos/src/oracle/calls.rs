@@ -27,7 +27,7 @@ async fn offsets(arguments: &OracleArguments) -> anyhow::Result<Vec<Value>> {
 }
 
 /// Until every consumer has read its topics to the end and nothing has moved for three seconds.
-pub(super) async fn wait_until_quiet(arguments: &OracleArguments) -> anyhow::Result<()> {
+pub(crate) async fn wait_until_quiet(arguments: &OracleArguments) -> anyhow::Result<()> {
     let mut quiet = 0;
     let mut before = Vec::new();
     for _ in 0..240 {
@@ -44,7 +44,7 @@ pub(super) async fn wait_until_quiet(arguments: &OracleArguments) -> anyhow::Res
 }
 
 /// The ledger of every offset row balances and every partition runs.
-pub(super) async fn ledger(arguments: &OracleArguments) -> anyhow::Result<Finding> {
+pub(crate) async fn ledger(arguments: &OracleArguments) -> anyhow::Result<Finding> {
     let rows = offsets(arguments).await?;
     let wrong = rows.iter().filter(|row| row["difference"] != 0 || row["state"] != "running" || row["dead"] != 0);
     Ok(Finding::new(

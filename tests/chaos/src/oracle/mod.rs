@@ -2,9 +2,9 @@
 //! reader) and what the read side answers, and compares. It never looks into a table of a service.
 
 mod assignments;
-mod calls;
+pub(crate) mod calls;
 mod people;
-mod topics;
+pub(crate) mod topics;
 
 use std::path::PathBuf;
 
@@ -32,8 +32,8 @@ pub(crate) struct OracleArguments {
 
 /// One line of the verdict: what was counted, and what was wrong with it.
 pub(crate) struct Finding {
-    what: String,
-    faults: Vec<String>,
+    pub(crate) what: String,
+    pub(crate) faults: Vec<String>,
 }
 
 impl Finding {
@@ -52,22 +52,27 @@ pub(crate) async fn judge(arguments: OracleArguments) -> anyhow::Result<bool> {
     findings.extend(people::check(&arguments, &acks, &topics).await?);
     findings.extend(assignments::check(&arguments, &topics).await?);
     findings.push(calls::replay(&arguments).await?);
-    let mut faults = 0;
-    for finding in &findings {
-        let mark = if finding.faults.is_empty() { "ok   " } else { "WRONG" };
-        println!("oracle: {mark} {} ({} wrong)", finding.what, finding.faults.len());
-        for fault in finding.faults.iter().take(5) {
-            println!("oracle:         {fault}");
+    Ok(arguments.print(&findings))
+}
+
+impl OracleArguments {
+    /// Each finding and the verdict; true if nothing was wrong.
+    pub(crate) fn print(&self, findings: &[Finding]) -> bool {
+        let mut faults = 0;
+        for finding in findings {
+            let mark = if finding.faults.is_empty() { "ok   " } else { "WRONG" };
+            println!("oracle: {mark} {} ({} wrong)", finding.what, finding.faults.len());
+            for fault in finding.faults.iter().take(5) {
+                println!("oracle:         {fault}");
+            }
+            faults += finding.faults.len();
         }
-        faults += finding.faults.len();
+        match faults {
+            0 => println!("VERDICT: passed, seed {}", self.seed),
+            _ => {
+                println!("VERDICT: FAILED, {faults} wrong, seed {} (evidence in {})", self.seed, self.folder.display())
+            }
+        }
+        faults == 0
     }
-    match faults {
-        0 => println!("VERDICT: passed, seed {}", arguments.seed),
-        _ => println!(
-            "VERDICT: FAILED, {faults} wrong, seed {} (evidence in {})",
-            arguments.seed,
-            arguments.folder.display()
-        ),
-    }
-    Ok(faults == 0)
 }

@@ -11,13 +11,13 @@ use rdkafka::{ClientConfig, Message as _, Offset, TopicPartitionList};
 
 /// First copies by lead and sequence, and what was wrong with the rest.
 #[derive(Default)]
-pub(super) struct Sequenced<E> {
-    pub(super) events: BTreeMap<String, BTreeMap<i32, E>>,
-    pub(super) repeats: u64,
-    pub(super) faults: Vec<String>,
+pub(crate) struct Sequenced<E> {
+    pub(crate) events: BTreeMap<String, BTreeMap<i32, E>>,
+    pub(crate) repeats: u64,
+    pub(crate) faults: Vec<String>,
 }
 
-pub(super) struct Topics {
+pub(crate) struct Topics {
     pub(super) leads: Sequenced<LeadEvent>,
     pub(super) assignments: Sequenced<AssignmentEvent>,
 }
@@ -34,7 +34,7 @@ impl Topics {
 }
 
 /// Reads one topic and checks: key equals lead id, sequences begin at 1 and are dense in order, repeats are byte-equal.
-fn sequenced<E: prost::Message + Default>(
+pub(crate) fn sequenced<E: prost::Message + Default>(
     brokers: &str,
     topic: &str,
     identity: impl Fn(&E) -> (String, i32),
