@@ -38,21 +38,8 @@ async fn sign_up(line: &Line, client: &reqwest::Client, email: &str) {
     assert_eq!(answer.status(), 303);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn who_is_not_ready_is_warmed_up_answers_and_is_offered() {
-    let line = Line::open().await.expect("a line");
-    line.publish_journey("warm-up.yaml").await.expect("published");
-    let mut watch = AssignmentStreamServiceClient::new(line.channel(&line.assignment).await.expect("a channel"));
-    let mut stream = watch.watch_assignments(WatchAssignmentsRequest::default()).await.expect("a stream").into_inner();
-    let client =
-        reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
-
-    sign_up(&line, &client, "kim@acme.example").await;
-    sign_up(&line, &client, "lee@other.example").await;
-    let mail = eventually("a mail", async || mails_to(&line, "kim@acme.example").pop()).await;
-    let stopper = eventually("a mail", async || mails_to(&line, "lee@other.example").pop()).await;
-
-    // One answers, in the thread and with the mail quoted.
+/// In the thread and with the mail quoted, as mail programs do.
+async fn answers(line: &Line, client: &reqwest::Client) {
     let folder = line.mailbox.folder.clone();
     let arrived = inbox::wait_for(&folder, "kim@acme.example", PATIENCE).await.expect("a folder").expect("a mail");
     let reader = Reader {
@@ -69,8 +56,10 @@ async fn who_is_not_ready_is_warmed_up_answers_and_is_offered() {
     let request = client.post(format!("{}/v1/email/sales", line.ingest)).basic_auth(&line.write_key, Some(""));
     let answer = request.header("content-type", "message/rfc822").body(mime).send().await.expect("an answer");
     assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap_or_default());
+}
 
-    // The other one presses the button of the mail program.
+/// The button of the mail program: RFC 8058.
+async fn presses_the_button(client: &reqwest::Client, stopper: &Mail) {
     let parsed = mail_parser::MessageParser::default().parse(&stopper.bytes).expect("a mail");
     let header = parsed.header_raw("List-Unsubscribe").expect("the header").to_owned();
     let url =
@@ -78,6 +67,24 @@ async fn who_is_not_ready_is_warmed_up_answers_and_is_offered() {
     assert_eq!(parsed.header_raw("List-Unsubscribe-Post").map(str::trim), Some("List-Unsubscribe=One-Click"));
     let answer = client.post(&url).body("List-Unsubscribe=One-Click").send().await.expect("an answer");
     assert_eq!(answer.status(), 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn who_is_not_ready_is_warmed_up_answers_and_is_offered() {
+    let line = Line::open().await.expect("a line");
+    line.publish_journey("warm-up.yaml").await.expect("published");
+    let mut watch = AssignmentStreamServiceClient::new(line.channel(&line.assignment).await.expect("a channel"));
+    let mut stream = watch.watch_assignments(WatchAssignmentsRequest::default()).await.expect("a stream").into_inner();
+    let client =
+        reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
+
+    sign_up(&line, &client, "kim@acme.example").await;
+    sign_up(&line, &client, "lee@other.example").await;
+    let mail = eventually("a mail", async || mails_to(&line, "kim@acme.example").pop()).await;
+    let stopper = eventually("a mail", async || mails_to(&line, "lee@other.example").pop()).await;
+
+    answers(&line, &client).await;
+    presses_the_button(&client, &stopper).await;
 
     let offered: AssignmentEvent = tokio::time::timeout(PATIENCE, async {
         loop {
