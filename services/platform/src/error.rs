@@ -205,9 +205,10 @@ impl From<PgError> for ApiError {
             ),
             FailureKind::Data => ApiError::internal("the database refused our own data", &error),
             FailureKind::Transient | FailureKind::Stop => {
-                // Whoever asks often hears it often; the log does not.
+                // Whoever asks often hears it often; the log does not, and that the database is away stands there already.
                 static SAID: Seldom = Seldom::new(Duration::from_secs(60));
-                if SAID.may_say() {
+                let is_told = error.is_disconnect() && !matches!(error.source, sqlx::Error::PoolTimedOut);
+                if !is_told && SAID.may_say() {
                     tracing::warn!("answered 503, the database is not available: {error}");
                 } else {
                     tracing::debug!("answered 503, the database is not available: {error}");

@@ -82,14 +82,19 @@ impl Outage {
         outage
     }
 
-    /// It cannot be reached. An empty `reason` adds nothing to what is known.
+    /// It cannot be reached.
     pub(crate) fn lost(&self, reason: &str) {
-        self.note(reason, Evidence::CutOff);
+        self.note(reason, Evidence::CutOff, None);
+    }
+
+    /// It could not be reached since then.
+    pub(crate) fn lost_since(&self, since: Option<Instant>, reason: &str) {
+        self.note(reason, Evidence::CutOff, since);
     }
 
     /// It was asked for something and did not do it in time, whatever it says otherwise.
     pub(crate) fn in_vain(&self, reason: &str) {
-        self.note(reason, Evidence::InVain(Instant::now()));
+        self.note(reason, Evidence::InVain(Instant::now()), None);
     }
 
     /// If it is away: that is why.
@@ -150,20 +155,20 @@ impl Outage {
         Some(format!("{} does not answer since {at:.0}: {reason}", self.words.subject))
     }
 
-    fn note(&self, reason: &str, evidence: Evidence) {
+    fn note(&self, reason: &str, evidence: Evidence, since: Option<Instant>) {
         let mut state = self.state();
         let begins = state.away.is_none();
-        let new = || Away { since: Instant::now(), at: wall_now(), reason: "no answer".to_owned(), evidence };
-        let away = state.away.get_or_insert_with(new);
-        match (away.evidence, evidence) {
-            // Asked in vain, of course: the reason is known.
-            (Evidence::CutOff, Evidence::InVain(_)) => {}
-            _ => {
-                away.evidence = evidence;
-                if !reason.is_empty() {
-                    reason.clone_into(&mut away.reason);
-                }
-            }
+        let since = since.unwrap_or_else(Instant::now);
+        let away = state.away.get_or_insert_with(|| Away {
+            since,
+            at: wall_now().checked_sub(since.elapsed()).unwrap_or_else(|_| wall_now()),
+            reason: String::new(),
+            evidence,
+        });
+        // Who is cut off is asked in vain, of course.
+        if begins || !matches!((away.evidence, evidence), (Evidence::CutOff, Evidence::InVain(_))) {
+            away.evidence = evidence;
+            reason.clone_into(&mut away.reason);
         }
         self.memory.0.is_away.store(true, Ordering::Release);
         if begins {
@@ -232,7 +237,6 @@ mod tests {
         outage.served();
         assert_eq!(outage.describe(), None);
         outage.lost("connection refused");
-        outage.lost("");
         let said = outage.describe().expect("away");
         assert!(said.starts_with("the broker at nowhere does not answer since 20"), "{said}");
         assert!(said.ends_with("Z: connection refused"), "{said}");

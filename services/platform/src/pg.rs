@@ -15,6 +15,7 @@ use sqlx::{ConnectOptions as _, Connection as _, PgConnection, PgPool};
 
 use crate::outage::Outage;
 
+pub(crate) use away::is_disconnected;
 pub(crate) use error::timed_out;
 pub use error::{FailureKind, PgError};
 #[cfg(feature = "testing")]

@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 
 use crate::causes::causes;
 use crate::health::{Health, STUCK_AFTER};
-use crate::pg::{Database, Mechanism, PgError};
+use crate::pg::{Database, Mechanism, is_disconnected};
 use crate::run::Tasks;
 use crate::telemetry::metrics::TIMERS_LATE;
 
@@ -73,7 +73,7 @@ pub fn poll_loop<S, F>(
                 }
                 Err(error) => {
                     // While the database is away there is nothing to make progress with.
-                    if error.downcast_ref::<PgError>().is_some_and(PgError::is_disconnect) {
+                    if is_disconnected(&error) {
                         progress.beat();
                     }
                     let (is_away, error) = (database.is_away(&error), causes(&error));

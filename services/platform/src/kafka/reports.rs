@@ -86,11 +86,6 @@ impl Reports {
         }
     }
 
-    /// No broker has answered, for the reason that was heard last.
-    pub(crate) fn nobody_answers(&self) {
-        self.outage.lost(&self.reason_or(""));
-    }
-
     /// The broker has acknowledged a record.
     pub(crate) fn acknowledged(&self) {
         self.outage.served();
@@ -98,6 +93,8 @@ impl Reports {
 
     fn remember(&self, reason: &str) {
         tracing::debug!(client = self.client, "kafka client {}: {reason}", self.client);
+        // "... failed: Connection refused (after 0ms in state CONNECT, 17 identical error(s) suppressed)"
+        let reason = reason.split(" (after ").next().unwrap_or(reason);
         let reason = &reason[..reason.floor_char_boundary(LONGEST_REASON)];
         reason.clone_into(&mut self.reason.lock().unwrap_or_else(PoisonError::into_inner));
         self.outage.because(reason);

@@ -33,10 +33,7 @@ impl Database {
 
     /// True if the database cannot be reached: that is told already, and whoever ran into it need say nothing.
     pub(crate) fn is_away(&self, error: &anyhow::Error) -> bool {
-        error.chain().any(|cause| {
-            let pg = cause.downcast_ref::<PgError>().map(|error| &error.source);
-            pg.or_else(|| cause.downcast_ref::<sqlx::Error>()).is_some_and(|error| self.note(error))
-        })
+        of_the_driver(error).is_some_and(|error| self.note(error))
     }
 
     /// As [`Database::is_away`].
@@ -61,6 +58,19 @@ impl Database {
     pub(crate) fn outage(&self) -> &Outage {
         &self.outage
     }
+}
+
+/// The driver's error in an error of a service, which may have kept it as it was.
+fn of_the_driver(error: &anyhow::Error) -> Option<&sqlx::Error> {
+    error.chain().find_map(|cause| {
+        let ours = cause.downcast_ref::<PgError>().map(|error| &error.source);
+        ours.or_else(|| cause.downcast_ref::<sqlx::Error>())
+    })
+}
+
+/// As [`PgError::is_disconnect`], for an error of a service.
+pub(crate) fn is_disconnected(error: &anyhow::Error) -> bool {
+    of_the_driver(error).is_some_and(error::is_disconnect)
 }
 
 /// Names the host, never the user or the password.
@@ -91,4 +101,39 @@ async fn look(options: &PgConnectOptions) -> Result<(), sqlx::Error> {
     // It did what it was for.
     let _ = connection.close().await;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context as _;
+
+    use super::*;
+
+    /// A role whose recomputing asked the pool itself ended after a minute without its database.
+    #[test]
+    fn a_connection_that_is_gone_is_seen_in_every_wrapping() {
+        let gone = || sqlx::Error::Io(std::io::ErrorKind::ConnectionRefused.into());
+        let wrapped = [
+            anyhow::Error::from(gone()),
+            anyhow::Error::from(PgError::new("begin", gone())),
+            Err::<(), _>(gone()).context("fold again").expect_err("an error"),
+            anyhow::Error::from(PgError::from(sqlx::Error::PoolTimedOut)).context("fold again"),
+        ];
+        for error in &wrapped {
+            assert!(is_disconnected(error), "{error:#}");
+        }
+        for other in [anyhow::anyhow!("no model"), anyhow::Error::from(sqlx::Error::RowNotFound)] {
+            assert!(!is_disconnected(&other), "{other:#}");
+        }
+    }
+
+    #[test]
+    fn a_place_is_a_host_and_a_port_and_no_secret() {
+        let options = PgConnectOptions::from_str("postgres://role:secret@db.example:6543/leadflow").expect("a URL");
+        let outage = outage_of(&options, "tested");
+        outage.lost("refused");
+        let said = outage.describe().expect("away");
+        assert!(said.starts_with("the database of tested at db.example:6543 does not answer"), "{said}");
+        assert!(!said.contains("secret"), "{said}");
+    }
 }

@@ -17,8 +17,9 @@ use tracing_subscriber::{Layer, Registry};
 use super::otlp::Push;
 use super::{LogFormat, TelemetryConfig, trace};
 
-/// What libraries say at `info` is for their authors.
-const QUIET: &str = "h2=warn,hyper=warn,hyper_util=warn,tonic=warn,tower=warn,rustls=warn,sqlx=warn,rdkafka=warn,\
+/// What libraries say at `info` is for their authors; what sqlx's pool says of a server that went away, we say ourselves, once.
+const QUIET: &str = "h2=warn,hyper=warn,hyper_util=warn,tonic=warn,tower=warn,rustls=warn,sqlx=warn,sqlx::pool=error,\
+                     sqlx_core::pool=error,sqlx::postgres::notice=error,rdkafka=warn,\
                      librdkafka=warn,opentelemetry=error,opentelemetry_sdk=error,opentelemetry-otlp=error,opentelemetry_otlp=error";
 /// The exporter's own stack: exporting its lines would make more of them.
 const OWN_STACK: &str = "h2=off,hyper=off,hyper_util=off,tonic=off,tower=off,opentelemetry=off,opentelemetry_sdk=off,\

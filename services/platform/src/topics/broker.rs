@@ -2,15 +2,14 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rdkafka::ClientContext;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
-use rdkafka::config::{FromClientConfigAndContext as _, RDKafkaLogLevel};
+use rdkafka::client::DefaultClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::{Mismatch, Topic, TopicsFile};
-use crate::kafka::{KafkaConfig, Reports};
+use crate::kafka::KafkaConfig;
 use crate::outage::Outage;
 
 /// Longest wait for one answer of the cluster.
@@ -107,36 +106,23 @@ pub async fn require(kafka: &KafkaConfig, file: &TopicsFile, topics: &[Topic]) -
 type Partitions = Vec<usize>;
 
 struct Cluster {
-    admin: Arc<AdminClient<Ear>>,
+    admin: Arc<AdminClient<DefaultClientContext>>,
     brokers: String,
     outage: Outage,
-}
-
-/// Hears what the client says of its connections.
-struct Ear(Reports);
-
-impl ClientContext for Ear {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
-        self.0.log(level, facility, line);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        self.0.error(&error, reason);
-    }
 }
 
 impl Cluster {
     fn connect(kafka: &KafkaConfig) -> Result<Self, TopicsError> {
         let brokers = kafka.brokers.clone();
-        let ear = Ear(Reports::new("topics", kafka));
-        match AdminClient::from_config_and_context(&kafka.client("leadflow-topics"), ear) {
+        match kafka.client("leadflow-topics").create() {
             Ok(admin) => Ok(Self { admin: Arc::new(admin), brokers, outage: kafka.outage() }),
             Err(source) => Err(TopicsError::Unreachable { brokers, source }),
         }
     }
 
     fn unreachable(&self, source: KafkaError) -> TopicsError {
-        self.admin.inner().context().0.nobody_answers();
+        // Nobody polls this client, so it says nothing by itself; and it has tried for long enough.
+        self.outage.lost_since(Instant::now().checked_sub(PATIENCE), &source.to_string());
         TopicsError::Unreachable { brokers: self.brokers.clone(), source }
     }
 
