@@ -132,7 +132,7 @@ fn every_rule_sees_what_breaks_it() {
         (|e| e.begins.values_mut().for_each(|begins| begins[0].after_stop = true), "marked after the suppression"),
         (|e| e.stops[0].at = at(1.0), "stop answered at"),
         (|e| e.suppressed.retain(|person| *person != 0), "was answered and is not known"),
-        (|e| drop(e.stops.pop()), "was never answered"),
+        (|e| e.stops.truncate(e.stops.len() - 1), "was never answered"),
         (|e| drop(e.told.insert(e.people[3].message_id(0), vec!["sent", "sent"])), "the topic told"),
         (|e| drop(e.told.insert(e.people[3].message_id(0), vec!["uncertain"])), "the topic told"),
         (|e| e.sequences.push("a gap".to_owned()), "a gap"),
