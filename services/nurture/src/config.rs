@@ -32,7 +32,7 @@ pub struct NurtureConfig {
     #[serde(default)]
     #[garde(dive)]
     pub consumer: ConsumerConfig,
-    /// Where the links of mails lead: the public address of this role as people reach it, "https://mail.seller.example".
+    /// Where the links of mails lead: the public address of this role as people reach it, `https://mail.seller.example`.
     #[garde(custom(web_address))]
     pub public_url: String,
     /// Who writes.
@@ -154,7 +154,7 @@ impl Default for Brakes {
 #[derive(Clone, Debug, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookEndpoint {
-    /// "https://crm.example/hooks/leadflow"
+    /// `https://crm.example/hooks/leadflow`
     pub url: String,
     /// Files with one secret each (`whsec_...`); every call carries a signature by each, so that secrets can be changed.
     pub secret_files: Vec<PathBuf>,
