@@ -96,6 +96,7 @@ pub fn start_pruning(tasks: &Tasks, database: &Database) {
             match prune(&database).await {
                 Ok(0) => {}
                 Ok(pruned) => tracing::debug!(pruned, "replies of old commands were deleted"),
+                Err(error) if database.note(&error.source) => {}
                 Err(error) => {
                     tracing::warn!("replies of old commands could not be deleted, trying again later: {error}")
                 }
