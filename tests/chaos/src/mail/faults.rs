@@ -28,12 +28,13 @@ pub(super) struct Breaker<'a> {
     stand: &'a mut Stand,
     journal: Journal,
     start: Instant,
+    killed: Option<Instant>,
     asleep: Option<Sleeper>,
 }
 
 impl<'a> Breaker<'a> {
     pub(super) fn new(stand: &'a mut Stand, journal: Journal) -> Self {
-        Self { stand, journal, start: Instant::now(), asleep: None }
+        Self { stand, journal, start: Instant::now(), killed: None, asleep: None }
     }
 
     /// Ends when every fault was done and everybody is on the topic.
@@ -70,6 +71,7 @@ impl<'a> Breaker<'a> {
                 }
                 let from = now();
                 self.stand.processes[process].kill_and_start().await?;
+                self.killed = Some(Instant::now());
                 self.note(IncidentKind::Kill, PROCESSES[process].name, from)?;
                 Ok(format!("kill -9 {}", PROCESSES[process].name))
             }
@@ -88,6 +90,11 @@ impl<'a> Breaker<'a> {
     /// Stops a process until it has mails in DATA while it stands still; it sleeps on until others have taken them for lost.
     async fn freeze(&mut self, process: usize) -> anyhow::Result<String> {
         let name = PROCESSES[process].name;
+        // It sends, and no mail in DATA is one of a sender that was just killed.
+        self.stand.wait_ready(&[process], Duration::from_secs(30)).await?;
+        if let Some(killed) = self.killed {
+            tokio::time::sleep_until(killed + HONEST).await;
+        }
         for _ in 0..20 {
             self.wait_for_mails().await?;
             let since = now();

@@ -32,6 +32,7 @@ pub(super) fn findings(evidence: &Evidence, mails: u32) -> Vec<Finding> {
         world.answered_stops(),
         late::arrivals(evidence, &world.kept),
         world.told(),
+        late::ends(evidence),
         Finding::new(
             format!(
                 "{} events on topic nurture, {} repeats: sequences dense, repeats byte-equal",

@@ -1,5 +1,6 @@
 //! Mails that the relay got after a stop was answered. They were marked before it; the door waits for them, and only one
-//! that was held up for longer than the door waits may come later: of a sender that stood still.
+//! that was held up for longer than the door waits may come later: of a sender that stood still. And processes that ended
+//! by themselves: only one that begins without a database may.
 
 use std::collections::BTreeMap;
 
@@ -35,6 +36,19 @@ pub(super) fn arrivals(evidence: &Evidence, kept: &BTreeMap<Uuid, Vec<&Entry>>) 
         format!("{late} mails arrived after the answer to a stop, each held up by a sender that stood still"),
         faults,
     )
+}
+
+/// Nobody ends by himself, but for one that was started while PostgreSQL was away.
+pub(super) fn ends(evidence: &Evidence) -> Finding {
+    let of = |kind| evidence.incidents.iter().filter(move |incident| incident.kind == kind);
+    let away = |at: Timestamp| {
+        let mut stops = of(IncidentKind::PostgresStop);
+        stops.any(|stop| stop.from <= at && at <= stop.until + AFTER_WAKING)
+    };
+    let wrong = of(IncidentKind::Ended).filter(|ended| !away(ended.from));
+    let faults = wrong.map(|ended| format!("{} ended by itself at {}", ended.process, ended.from)).collect();
+    let all = of(IncidentKind::Ended).count();
+    Finding::new(format!("{all} processes ended by themselves, each started without a database"), faults)
 }
 
 /// Whether a process stood still at the answer and woke just before the mail came.

@@ -111,7 +111,7 @@ type Break = fn(&mut Evidence);
 
 #[test]
 fn every_rule_sees_what_breaks_it() {
-    let table: [(Break, &str); 24] = [
+    let table: [(Break, &str); 25] = [
         (|e| e.relay.push(kept_again(e, 3)), "was kept 2 times"),
         (|e| e.relay.push(Entry { message_id: None, ..kept_again(e, 3) }), "is nobody's"),
         (|e| e.relay[0].to = vec!["other@acme.example".to_owned()], "went to somebody else"),
@@ -135,6 +135,7 @@ fn every_rule_sees_what_breaks_it() {
         (|e| e.stops.truncate(e.stops.len() - 1), "was never answered"),
         (|e| drop(e.told.insert(e.people[3].message_id(0), vec!["sent", "sent"])), "the topic told"),
         (|e| drop(e.told.insert(e.people[3].message_id(0), vec!["uncertain"])), "the topic told"),
+        (|e| e.incidents.push(Incident { kind: IncidentKind::Ended, ..e.incidents[0].clone() }), "ended by itself"),
         (|e| e.sequences.push("a gap".to_owned()), "a gap"),
         (|e| *e.counted.entry("sent".to_owned()).or_default() += 1, "nurture counts"),
         (
