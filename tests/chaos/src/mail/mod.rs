@@ -43,7 +43,7 @@ pub(crate) struct MailArguments {
     #[arg(long, default_value_t = 1)]
     postgres_stops: u32,
     /// Leads a second.
-    #[arg(long, default_value_t = 45)]
+    #[arg(long, default_value_t = 40)]
     rate: u32,
     /// The binary under test; `mail-catcher` is taken from beside this program.
     #[arg(long, env = "LEADFLOW_BIN", default_value = "target/release/leadflow")]

@@ -30,7 +30,7 @@ pub(super) fn draw(arguments: &MailArguments) -> Vec<(u32, Fault)> {
     }
     faults.extend((0..arguments.postgres_stops).map(|_| Fault::PostgresStop));
     faults.shuffle(&mut random);
-    let mut at: Vec<u32> = faults.iter().map(|_| random.random_range(20..980)).collect();
+    let mut at: Vec<u32> = faults.iter().map(|_| random.random_range(20..900)).collect();
     at.sort_unstable();
     at.into_iter().zip(faults).collect()
 }
