@@ -27,7 +27,7 @@ fmt: ## format every Rust file
 	@cargo fmt --all
 
 bench: ## the figures, as one table
-	@deploy/local/install.sh run
+	@deploy/local/install.sh bench
 	@tests/bench/run.sh
 
 chaos: ## faults on purpose, judged by an oracle (SEED=n repeats one, FULL=1 takes its time)

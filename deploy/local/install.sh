@@ -50,6 +50,12 @@ need_to_run() {
     need curl has curl
 }
 
+# What the figures need besides: a job queue of others to compare with.
+need_to_bench() {
+    need nodejs has node
+    need npm has npm
+}
+
 # What the tests need besides: foreign clients in their own languages, and a browser.
 need_to_test() {
     need chromium eval 'has chromium || has chromium-browser || has google-chrome'
@@ -86,7 +92,7 @@ install_missing() {
     if ! has apt-get; then
         fail "${#missing[@]} thing(s) are missing: ${missing[*]}" \
             'the names are those of Debian packages; this system has no apt-get to install them with' \
-            "your system's own command for: a C and C++ compiler with make, pkg-config, OpenSSL and zlib headers, Java 17 or later, Maven, PostgreSQL 15 or later with initdb, curl (for make test also Chromium, Node.js with npm, Python 3 with venv, kcat); of these only what is named above is missing"
+            "your system's own command for: a C and C++ compiler with make, pkg-config, OpenSSL and zlib headers, Java 17 or later, Maven, PostgreSQL 15 or later with initdb, curl (for make bench also Node.js with npm, for make test also Chromium, Node.js with npm, Python 3 with venv, kcat); of these only what is named above is missing"
     fi
     if [ "$(id -u)" != 0 ] && ! has sudo; then
         fail "package(s) are missing: ${missing[*]}" 'you are not root, and there is no sudo' \
@@ -118,12 +124,13 @@ find_missing() {
     missing=()
     need_to_run
     [ "$purpose" != test ] || need_to_test
+    [ "$purpose" != bench ] || need_to_bench
 }
 
 case $purpose in
-    run | test) ;;
+    run | test | bench) ;;
     *)
-        echo 'usage: deploy/local/install.sh run|test' >&2
+        echo 'usage: deploy/local/install.sh run|test|bench' >&2
         exit 2
         ;;
 esac

@@ -18,9 +18,12 @@ use crate::held;
 use crate::journeys::Journeys;
 use crate::sender::wake::Wakers;
 use crate::store;
+use crate::store::due::Due;
 
-/// Enrolments a transaction.
-const PAGE: i64 = 500;
+/// Enrolments of a look.
+const LOOK: i64 = 1000;
+/// Transactions that share a look, each with the contacts of its own: while one waits for the database, the other decides.
+const LANES: usize = 2;
 /// Looks at least so often.
 const INTERVAL: Duration = Duration::from_secs(1);
 /// When whoever holds what is due is asked again.
@@ -66,7 +69,7 @@ impl Steps {
         });
     }
 
-    /// Lets a page of what is due go on.
+    /// Lets what is due go on, as much as a look sees.
     ///
     /// # Errors
     /// As the database says; nothing is lost, it is due again.
@@ -76,27 +79,46 @@ impl Steps {
             Some(pause) if !pause.is_zero() => return Ok(Next::Within(pause)),
             Some(_) => {}
         }
-        match self.page(PAGE).await {
-            Err(error) if error.kind == FailureKind::Data => {
-                tracing::warn!("a page of enrolments could not go on, one by one now: {error}");
-                self.one_by_one().await?;
+        let due = self.look(LOOK).await?;
+        if due.is_empty() {
+            return Ok(Next::Rest);
+        }
+        let [left, right] = lanes(due);
+        let (left, right) = tokio::join!(self.page(&left), self.page(&right));
+        let mut taken = 0;
+        let mut stands_in_the_way = false;
+        for page in [left, right] {
+            match page {
+                Ok(count) => taken += count,
+                Err(error) if error.kind == FailureKind::Data => {
+                    tracing::warn!("a page of enrolments could not go on, one by one now: {error}");
+                    stands_in_the_way = true;
+                }
+                Err(error) => return Err(error),
             }
-            Err(error) => return Err(error),
-            Ok(Looked { due: 0, .. }) => return Ok(Next::Rest),
-            Ok(Looked { taken: 0, .. }) => return Ok(Next::Within(BUSY_PAUSE)),
-            Ok(_) => {}
+        }
+        if stands_in_the_way {
+            self.one_by_one().await?;
+        } else if taken == 0 {
+            return Ok(Next::Within(BUSY_PAUSE));
         }
         Ok(Next::AtOnce)
     }
 
-    async fn page(&self, limit: i64) -> Result<Looked, PgError> {
+    async fn look(&self, limit: i64) -> Result<Due, PgError> {
+        let now = self.database.now().await?;
+        let mut connection = self.database.pool().acquire().await?;
+        store::due::enrollments(&mut connection, now, limit).await
+    }
+
+    /// Lets these go on, in one transaction. How many did: not those that somebody else holds, or was faster with.
+    async fn page(&self, due: &Due) -> Result<usize, PgError> {
+        if due.is_empty() {
+            return Ok(0);
+        }
         let mut tx = self.database.write_tx("journey_steps").await?;
         let now = tx.now();
-        let due = store::due::enrollments(tx.connection(), now, limit).await?;
-        if due.is_empty() {
-            return Ok(Looked { due: 0, taken: 0 });
-        }
-        let contacts = store::contact::lock_free(tx.connection(), &store::due::contacts(&due)).await?;
+        let contacts = store::contact::lock_free(tx.connection(), &store::due::contacts(due)).await?;
         let ids: Vec<Uuid> = due.iter().map(|(enrollment_id, _)| *enrollment_id).collect();
         let mut enrollments = store::enrollment::by_ids(tx.connection(), &ids).await?;
         // Again under the lock: somebody may have been faster.
@@ -140,14 +162,14 @@ impl Steps {
         self.publisher.wake();
         self.wakers.committed();
         late.iter().for_each(|due| timers::record_late("journey", *due, now));
-        Ok(Looked { due: due.len(), taken: late.len() })
+        Ok(late.len())
     }
 
     /// Finds the enrolment that stands in the way; it is pushed back, and after five attempts given up.
     async fn one_by_one(&self) -> Result<(), PgError> {
-        for _ in 0..PAGE {
-            match self.page(1).await {
-                Ok(Looked { taken: 0, .. }) => return Ok(()),
+        for _ in 0..LOOK {
+            match self.page(&self.look(1).await?).await {
+                Ok(0) => return Ok(()),
                 Ok(_) => {}
                 Err(error) if error.kind == FailureKind::Data => self.push_back(&error).await?,
                 Err(error) => return Err(error),
@@ -181,8 +203,12 @@ impl Steps {
     }
 }
 
-/// What a page was.
-struct Looked {
-    due: usize,
-    taken: usize,
+/// Shares a look by the contacts.
+fn lanes(due: Due) -> [Due; LANES] {
+    let mut lanes: [Due; LANES] = Default::default();
+    for one in due {
+        let lane = usize::from(one.1.last().copied().unwrap_or(0)) % LANES;
+        lanes[lane].push(one);
+    }
+    lanes
 }

@@ -19,6 +19,8 @@ pub(crate) const QUALIFICATION: usize = 1;
 pub(crate) const ASSIGNMENT: usize = 2;
 /// Where every role plays in one process.
 pub(crate) const ALL_IN_ONE: usize = 0;
+/// Where nurture plays alone.
+pub(crate) const NURTURE: usize = 0;
 
 const APART: [RoleProcess; 3] = [
     RoleProcess { role: "ingest", name: "ingest" },
@@ -26,6 +28,24 @@ const APART: [RoleProcess; 3] = [
     RoleProcess { role: "assignment", name: "assignment" },
 ];
 const TOGETHER: [RoleProcess; 1] = [RoleProcess { role: "all", name: "all" }];
+const ALONE: [RoleProcess; 1] = [RoleProcess { role: "nurture", name: "nurture" }];
+
+/// Which processes there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cast {
+    /// One each for ingest, qualification and assignment.
+    Apart,
+    /// All four roles in one.
+    Together,
+    /// Nurture alone.
+    Nurture,
+}
+
+/// Section `nurture`: mails may always go out, and there is no relay to take one.
+const NURTURE_SETTINGS: &str = "quiet_hours: null
+frequency_cap: null
+sender: { name: Seller, email: hello@seller.example, postal_address: \"Seller, 1 Sample Street, 12345 Sampletown\" }
+smtp: { url: \"smtp+plain://127.0.0.1:9\" }";
 
 /// For a server; fsync, synchronous commits and compression of the log are as deploy/local has them.
 const POSTGRESQL: [&str; 2] = ["shared_buffers = '2GB'", "max_wal_size = '8GB'"];
@@ -45,11 +65,18 @@ impl Deployment {
     ///
     /// # Errors
     /// Whatever did not come up; what did is stopped again.
-    pub(crate) async fn build(settings: &Settings, all_in_one: bool) -> anyhow::Result<Self> {
-        let processes = if all_in_one { TOGETHER.to_vec() } else { APART.to_vec() };
+    pub(crate) async fn build(settings: &Settings, cast: Cast) -> anyhow::Result<Self> {
+        let processes = match cast {
+            Cast::Apart => APART.to_vec(),
+            Cast::Together => TOGETHER.to_vec(),
+            Cast::Nurture => ALONE.to_vec(),
+        };
         let (binary, folder) = (settings.binary.clone(), settings.folder.clone());
         let plan = Plan { binary, folder, base_port: 18_600, processes };
-        let mut stand = Stand::build(plan).await?;
+        let mut stand = match cast {
+            Cast::Apart => Stand::build(plan).await?,
+            Cast::Together | Cast::Nurture => Stand::build_with_nurture(plan, NURTURE_SETTINGS).await?,
+        };
         match set_up(&mut stand, settings.statements).await {
             Ok(database) => Ok(Self { stand, beside: Vec::new(), database }),
             Err(error) => {
@@ -123,6 +150,15 @@ impl Deployment {
     /// As the database says.
     pub(crate) async fn number(&mut self, sql: &'static str) -> anyhow::Result<i64> {
         sqlx::query_scalar(sql).fetch_one(&mut self.database).await.with_context(|| format!("cannot ask: {sql}"))
+    }
+
+    /// One statement of the superuser.
+    ///
+    /// # Errors
+    /// As the database says.
+    pub(crate) async fn execute(&mut self, sql: &'static str) -> anyhow::Result<()> {
+        sqlx::query(sql).execute(&mut self.database).await.with_context(|| format!("cannot do: {sql}"))?;
+        Ok(())
     }
 
     /// Rows out of the database, for these ids.

@@ -7,11 +7,14 @@ mod backlog;
 mod cpu;
 mod deployment;
 mod flood;
+mod graphile;
 mod http;
 mod idle;
 mod ingest;
 mod latency;
+mod leads;
 mod machine;
+mod nurture;
 mod offers;
 mod open_loop;
 mod qualification;
@@ -25,7 +28,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 
-use crate::deployment::Deployment;
+use crate::deployment::{Cast, Deployment};
 use crate::report::Report;
 
 /// Figures with their commands.
@@ -88,6 +91,7 @@ enum Choice {
     Latency,
     Ingest,
     Assignment,
+    Nurture,
     Idle,
     All,
 }
@@ -96,7 +100,14 @@ impl Choice {
     fn parts(self) -> Vec<Choice> {
         match self {
             Choice::All => {
-                vec![Choice::Qualification, Choice::Latency, Choice::Ingest, Choice::Assignment, Choice::Idle]
+                vec![
+                    Choice::Qualification,
+                    Choice::Latency,
+                    Choice::Ingest,
+                    Choice::Assignment,
+                    Choice::Nurture,
+                    Choice::Idle,
+                ]
             }
             one => vec![one],
         }
@@ -124,14 +135,19 @@ async fn main() -> ExitCode {
 
 /// Builds a deployment of its own for the figure, so that none stands on what another left, and takes it down again.
 async fn measure(part: Choice, settings: &Settings, report: &mut Report) -> anyhow::Result<()> {
-    let all_in_one = part == Choice::Idle;
-    let mut deployment = Deployment::build(settings, all_in_one).await?;
+    let cast = match part {
+        Choice::Idle => Cast::Together,
+        Choice::Nurture => Cast::Nurture,
+        _ => Cast::Apart,
+    };
+    let mut deployment = Deployment::build(settings, cast).await?;
     let figure = async {
         match part {
             Choice::Qualification => qualification::measure(&mut deployment, settings, report).await,
             Choice::Latency => latency::measure(&mut deployment, settings, report).await,
             Choice::Ingest => ingest::measure(&mut deployment, settings, report).await,
             Choice::Assignment => assignment::measure(&mut deployment, settings, report).await,
+            Choice::Nurture => nurture::measure(&mut deployment, settings, report).await,
             Choice::Idle | Choice::All => idle::measure(&mut deployment, settings, report).await,
         }
     };

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use leadflow_platform::pg::{PgError, WriteTx};
@@ -20,6 +21,9 @@ use crate::store;
 use crate::store::consent::Wishes;
 use crate::store::enrollment::Enrollment;
 use crate::store::message::{Message, MessageState};
+
+/// A mail that cannot be decided about here and now comes again after so long.
+const PUSH_BACK: Duration = Duration::from_secs(30);
 
 /// A mail with everything that is needed to write it.
 #[derive(Clone, Debug)]
@@ -69,7 +73,9 @@ impl Sender {
         }
         let contacts = store::contact::lock_free(tx.connection(), &store::due::contacts(&due)).await?;
         let ids: Vec<Uuid> = due.iter().map(|(message_id, _)| *message_id).collect();
-        let messages = store::message::by_ids(tx.connection(), &ids).await?;
+        let mut messages = store::message::by_ids(tx.connection(), &ids).await?;
+        // In a backlog only the first of a page get a turn: in any other order the last of it would wait for ever.
+        messages.sort_by_key(|message| message.not_before);
         let known = self.known(&mut tx, contacts, &messages).await?;
         let lead_ids: Vec<Uuid> = known.held.keys().copied().collect();
         let told = store::told::load(tx.connection(), &lead_ids).await?;
@@ -140,9 +146,14 @@ impl Sender {
             if !locked || leased || message.state != MessageState::Queued || busy.contains(&message.email_hash) {
                 continue;
             }
-            let Some(held) = known.held.get(&message.lead_id) else { continue };
             let key = (message.journey_id.clone(), message.version);
-            let Some(compiled) = known.compiled.get(&key) else { continue };
+            let (Some(held), Some(compiled)) = (known.held.get(&message.lead_id), known.compiled.get(&key)) else {
+                // A version that only another program can run, or a lead that is moving to another address. At the head of
+                // the queue it would stand in the way of everybody.
+                let not_before = change.setting.now.checked_add(PUSH_BACK).unwrap_or(Timestamp::MAX);
+                change.messages.push(Message { not_before, ..message });
+                continue;
+            };
             let facts = self.facts(known, held, compiled, &message);
             let input = change.input(held, compiled, Question::Send(facts));
             let outcome = decision::decide(&input, Some(&compiled.journey));

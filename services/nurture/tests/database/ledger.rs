@@ -38,6 +38,32 @@ async fn whatever_the_relay_does_nothing_arrives_twice_and_every_word_of_the_led
     assert!(seen.contains_key("uncertain"), "faults that leave it open were among them: {seen:?}");
 }
 
+/// Under load there is always a page of mails that are due; whoever is last in it by his number must not wait for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn in_a_backlog_the_oldest_mail_goes_first() {
+    let world = World::new().await;
+    world.publish(&two_mails()).await;
+    world.deliver((1..=60).map(opened).collect()).await;
+    // The higher its id, the longer it has been due.
+    let aged = "update message m set not_before = m.not_before - make_interval(secs => n.rank)
+        from (select message_id, row_number() over (order by message_id) as rank from message) n
+        where n.message_id = m.message_id";
+    sqlx::query(aged).execute(world.database.pool()).await.unwrap();
+    let order = "select l.lead_id from message l order by l.not_before";
+    let oldest: Vec<uuid::Uuid> = sqlx::query_scalar(order).fetch_all(world.database.pool()).await.unwrap();
+    let expected: Vec<String> =
+        oldest.iter().map(|id| email((1..=60).find(|n| lead_id(*n) == *id).unwrap())).collect();
+    world.start_sender();
+    world.mails_rest().await;
+    let arrived: Vec<String> = world.mailbox.mails().unwrap().into_iter().map(|mail| mail.entry.to[0].clone()).collect();
+    assert_eq!(arrived.len(), 60);
+    for (place, address) in arrived.iter().enumerate() {
+        let due = expected.iter().position(|other| other == address).unwrap();
+        // Four go at a time, and one that is slow is overtaken by the next.
+        assert!(due.abs_diff(place) < 20, "{address} was due as number {due} and went as number {place}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mail_whose_sender_died_in_data_is_uncertain_and_never_sent_again() {
     let world = World::new().await;
