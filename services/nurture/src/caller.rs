@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use bytes::Bytes;
-use jiff::Timestamp;
 use leadflow_platform::clock::wall_now;
 use leadflow_platform::health::Health;
 use leadflow_platform::pg::{Database, PgError};
@@ -77,15 +76,20 @@ impl Caller {
         });
     }
 
-    async fn step(&self) -> Result<Next, PgError> {
-        match store::webhook::next(self.database.pool()).await? {
+    /// Begins what is due: one call of each endpoint that has none under way. They go on in tasks of their own.
+    ///
+    /// # Errors
+    /// As the database says; nothing is lost, it is due again.
+    pub async fn step(&self) -> Result<Next, PgError> {
+        let busy = self.per_endpoint.full();
+        match store::webhook::next(self.database.pool(), &busy).await? {
             None => return Ok(Next::Rest),
             Some(seconds) if seconds > 0.0 => return Ok(Next::Within(Duration::from_secs_f64(seconds))),
             Some(_) => {}
         }
         let owner = Uuid::now_v7();
         let mut tx = self.database.write_tx("claim_calls").await?;
-        let (now, busy) = (tx.now(), self.per_endpoint.full());
+        let now = tx.now();
         let lease = Limits::default().total + Duration::from_secs(30);
         let calls = store::webhook::claim(tx.connection(), owner, &busy, now, lease).await?;
         tx.commit().await?;
@@ -106,19 +110,20 @@ impl Caller {
 
     async fn call(&self, owner: Uuid, call: Call) {
         let id = format!("msg_{}", call.webhook_call_id.simple());
-        let delivery = match self.endpoints.get(&call.endpoint) {
-            None => None,
+        let outcome = match self.endpoints.get(&call.endpoint) {
+            _ if call.disabled => Outcome::NotAsked("endpoint_disabled"),
+            None => Outcome::NotAsked("endpoint_unknown"),
             Some(endpoint) => {
                 let body = Bytes::from(call.body.clone());
-                Some(self.client.deliver(endpoint, &id, wall_now(), body, "application/json").await)
+                Outcome::Asked(self.client.deliver(endpoint, &id, wall_now(), body, "application/json").await)
             }
         };
-        if let Err(error) = self.keep(owner, &call, delivery).await {
+        if let Err(error) = self.keep(owner, &call, outcome).await {
             tracing::warn!(webhook.endpoint = %call.endpoint, "what became of a call could not be kept; it is made again: {error}");
         }
     }
 
-    async fn keep(&self, owner: Uuid, call: &Call, delivery: Option<Delivery>) -> Result<(), PgError> {
+    async fn keep(&self, owner: Uuid, call: &Call, outcome: Outcome) -> Result<(), PgError> {
         let mut tx = self.database.write_tx("settle_call").await?;
         let now = tx.now();
         let (first, disabled) = store::webhook::endpoint(tx.connection(), &call.endpoint).await?;
@@ -129,15 +134,12 @@ impl Caller {
             reason: reason.to_owned(),
             not_before,
         };
-        let (settled, first_failure, dead) = match delivery {
-            None => (settled(REFUSED, "endpoint_unknown", now), first, None),
-            Some(_) if disabled.is_some() => {
-                (settled(REFUSED, "endpoint_disabled", now), first, disabled.map(|at| (at, "silent")))
-            }
-            Some(Delivery::Delivered { .. }) => (settled(DELIVERED, "", now), None, None),
-            Some(Delivery::Disabled) => (settled(FAILED, "gone", now), first, Some((now, "gone"))),
-            Some(Delivery::Refused { reason }) => (settled(REFUSED, reason.code(), now), first, None),
-            Some(Delivery::Retry { reason, after }) => {
+        let (settled, first_failure, dead) = match outcome {
+            Outcome::NotAsked(reason) => (settled(REFUSED, reason, now), first, None),
+            Outcome::Asked(Delivery::Delivered { .. }) => (settled(DELIVERED, "", now), None, None),
+            Outcome::Asked(Delivery::Disabled) => (settled(FAILED, "gone", now), first, Some((now, "gone"))),
+            Outcome::Asked(Delivery::Refused { reason }) => (settled(REFUSED, reason.code(), now), first, None),
+            Outcome::Asked(Delivery::Retry { reason, after }) => {
                 let since = first.unwrap_or(now);
                 let dead = endpoint_is_dead(since, now).then_some((now, "silent"));
                 let attempt = u16::try_from(call.attempt).unwrap_or(u16::MAX).saturating_add(1);
@@ -149,11 +151,12 @@ impl Caller {
                 }
             }
         };
-        if store::webhook::settle(tx.connection(), &settled, now).await? {
-            if let Some((_, reason)) = dead.filter(|_| disabled.is_none()) {
+        // Once given up it stays so until somebody restarts us, whatever was under way.
+        if store::webhook::settle(tx.connection(), &settled, now).await? && disabled.is_none() {
+            if let Some((_, reason)) = dead {
                 tracing::error!(webhook.endpoint = %call.endpoint, reason, "an endpoint is disabled: mend it, then restart this role");
             }
-            note(&mut tx, call, first_failure, dead).await?;
+            store::webhook::note_endpoint(tx.connection(), &call.endpoint, first_failure, dead).await?;
         }
         tx.commit().await
     }
@@ -171,13 +174,12 @@ impl Caller {
     }
 }
 
-async fn note(
-    tx: &mut leadflow_platform::pg::WriteTx,
-    call: &Call,
-    first_failure: Option<Timestamp>,
-    dead: Option<(Timestamp, &str)>,
-) -> Result<(), PgError> {
-    store::webhook::note_endpoint(tx.connection(), &call.endpoint, first_failure, dead).await
+/// What came of a call.
+enum Outcome {
+    /// Nobody was asked, for this reason.
+    NotAsked(&'static str),
+    /// The endpoint was.
+    Asked(Delivery),
 }
 
 /// The same for every attempt of a call, and another for every call.

@@ -105,6 +105,32 @@ pub struct SenderConfig {
     #[serde(default)]
     #[garde(inner(custom(address)))]
     pub unsubscribe_mailto: Option<String>,
+    /// The relay is that of a provider that gives mails ids of its own: ours goes along in the headers that it tells again, so
+    /// that its hook names our mail. Those that tell our Message-ID anyway (SendGrid, Mailgun) need none.
+    #[serde(default)]
+    #[garde(skip)]
+    pub provider: Option<Provider>,
+}
+
+/// A provider that needs to be told our Message-ID besides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Provider {
+    /// `X-PM-KeepID` and metadata: <https://postmarkapp.com/developer/user-guide/send-email-with-smtp>.
+    Postmark,
+}
+
+impl Provider {
+    /// Header lines, each with its end. `message_id` without angle brackets; the name of the field is the one that ingest's
+    /// hooks look for.
+    #[must_use]
+    pub fn header_lines(self, message_id: &str) -> String {
+        match self {
+            Self::Postmark => {
+                format!("X-PM-KeepID: true\r\nX-PM-Metadata-leadflow_message_id: {message_id}\r\n")
+            }
+        }
+    }
 }
 
 impl SenderConfig {

@@ -1,6 +1,8 @@
 //! A lead with what belongs to it, under the lock of its contact: what the consumer, the timers and the doors have in their
 //! hands.
 
+use std::collections::HashMap;
+
 use leadflow_platform::pg::{PgError, WriteTx};
 use leadflow_proto::qualification::v1::LeadSnapshot;
 use prost::Message as _;
@@ -70,14 +72,20 @@ pub async fn hold(
     lead_ids.sort_unstable();
     lead_ids.dedup();
     let leads = store::lead::load(tx.connection(), &lead_ids).await?;
+    let contacts: HashMap<&[u8], &Contact> =
+        contacts.iter().map(|contact| (contact.email_hash.as_slice(), contact)).collect();
+    let mut of_lead: HashMap<Uuid, Vec<Enrollment>> = HashMap::new();
+    for enrollment in enrollments {
+        of_lead.entry(enrollment.lead_id).or_default().push(enrollment);
+    }
     let mut held = Vec::new();
     for lead in leads {
-        let Some(contact) = contacts.iter().find(|contact| contact.email_hash == lead.email_hash) else {
+        let Some(contact) = contacts.get(lead.email_hash.as_slice()) else {
             // The address changed between the look and the lock: due again at once.
             continue;
         };
-        let own = enrollments.iter().filter(|one| one.lead_id == lead.lead_id).cloned().collect();
-        held.push(Held::new(lead, contact.clone(), own));
+        let own = of_lead.remove(&lead.lead_id).unwrap_or_default();
+        held.push(Held::new(lead, (*contact).clone(), own));
     }
     Ok(held)
 }

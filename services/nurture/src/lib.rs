@@ -18,6 +18,7 @@ pub mod handler;
 pub mod held;
 pub mod journeys;
 pub mod mail;
+pub mod retention;
 pub mod sender;
 pub mod smtp;
 pub mod steps;
@@ -108,6 +109,7 @@ pub async fn build(config: NurtureConfig, parts: Parts) -> anyhow::Result<Router
     let incarnation = database.incarnation().await?;
     let publisher = Publisher::start(&tasks, &database, &kafka, &health);
     command::start_pruning(&tasks, &database);
+    retention::start(&tasks, &health, &database);
 
     let (config, identity_key) = (Arc::new(config), Arc::new(identity_key));
     let (journeys, wakers) = (Arc::new(Journeys::default()), Wakers::default());

@@ -1,6 +1,7 @@
 //! The timer of enrolments: what is due goes on. It begins at the contact and only reads the lead; whoever holds a contact
 //! decides, the others pass on. A crash rolls back, and it is due again.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -122,10 +123,8 @@ impl Steps {
         let ids: Vec<Uuid> = due.iter().map(|(enrollment_id, _)| *enrollment_id).collect();
         let mut enrollments = store::enrollment::by_ids(tx.connection(), &ids).await?;
         // Again under the lock: somebody may have been faster.
-        enrollments.retain(|one| {
-            one.wake_at.is_some_and(|at| at <= now)
-                && contacts.iter().any(|contact| contact.email_hash == one.email_hash)
-        });
+        let locked: HashSet<&[u8]> = contacts.iter().map(|contact| contact.email_hash.as_slice()).collect();
+        enrollments.retain(|one| one.wake_at.is_some_and(|at| at <= now) && locked.contains(one.email_hash.as_slice()));
         let versions = enrollments.iter().map(|one| (one.journey_id.as_str(), one.version));
         let compiled = self.journeys.all(tx.connection(), versions).await?;
         let lead_ids: Vec<Uuid> = enrollments.iter().map(|one| one.lead_id).collect();

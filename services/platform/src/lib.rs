@@ -19,7 +19,7 @@ pub mod identity_key;
 pub mod kafka;
 pub mod migrate;
 pub mod offsets;
-mod outage;
+pub mod outage;
 pub mod outbox;
 pub mod pg;
 pub mod producer;

@@ -33,7 +33,7 @@ pub(crate) struct Words {
 
 /// Whether one such thing is away. Clones share it.
 #[derive(Clone, Debug)]
-pub(crate) struct Outage {
+pub struct Outage {
     words: Arc<Words>,
     memory: OutageMemory,
 }
@@ -75,6 +75,13 @@ enum Evidence {
 }
 
 impl Outage {
+    /// Of something that only one part of a process asks. `what` is the metric's label ("relay"), `subject` how it is spoken
+    /// of ("the relay at mail.example:587"), `meaning` what follows while it is away ("Mails wait").
+    #[must_use]
+    pub fn of(what: &str, subject: String, meaning: &'static str) -> Self {
+        Self::new(Words { what: what.to_owned(), subject, meaning }, OutageMemory::default())
+    }
+
     /// Not away, as far as this memory knows.
     pub(crate) fn new(words: Words, memory: OutageMemory) -> Self {
         let outage = Self { words: Arc::new(words), memory };
@@ -93,7 +100,7 @@ impl Outage {
     }
 
     /// It was asked for something and did not do it in time, whatever it says otherwise.
-    pub(crate) fn in_vain(&self, reason: &str) {
+    pub fn in_vain(&self, reason: &str) {
         self.note(reason, Evidence::InVain(Instant::now()), None);
     }
 
@@ -110,7 +117,7 @@ impl Outage {
     }
 
     /// It did what it was asked for.
-    pub(crate) fn served(&self) {
+    pub fn served(&self) {
         if self.is_away() {
             self.end(&mut self.state());
         }
@@ -146,7 +153,7 @@ impl Outage {
     }
 
     /// For the health of a part: since when and why; none while all is well.
-    pub(crate) fn describe(&self) -> Option<String> {
+    pub fn describe(&self) -> Option<String> {
         if !self.is_away() {
             return None;
         }

@@ -28,11 +28,15 @@ await pool.query(`
   create table outbox (id bigint generated always as identity primary key, topic smallint not null, key text not null,
     payload bytea not null);
 `);
-await pool.query(
-  `select graphile_worker.add_job('step', json_build_object('lead_id', gen_random_uuid(), 'step', 'mail'),
-     run_at := now() - interval '1 minute') from generate_series(1, $1::int)`,
-  [steps],
-);
+for (let added = 0; added < steps; added += 1000) {
+  const jobs = Math.min(1000, steps - added);
+  await pool.query(
+    `select graphile_worker.add_jobs(array_agg(('step', json_build_object('lead_id', gen_random_uuid(), 'step', 'mail'),
+       null, now() - interval '1 minute', null, null, null, null)::graphile_worker.job_spec))
+     from generate_series(1, $1::int)`,
+    [jobs],
+  );
+}
 await pool.query("vacuum analyze graphile_worker._private_jobs");
 
 const fact = Buffer.alloc(180, 7);

@@ -1,7 +1,8 @@
 //! `chaos run`: starts a whole deployment, sends traffic, breaks things by plan, and asks the oracle. `chaos oracle`: the
 //! judge, a process of its own that only knows what the doors acknowledged, what consumers saw and what the read side
-//! answers. `chaos mail` and `chaos mail-oracle`: the same for the mails of nurture, judged by the log of the relay. The last
-//! line printed is the verdict.
+//! answers. `chaos mail` and `chaos mail-oracle`: the same for the mails of nurture, judged by the log of the relay. `chaos
+//! timers` and `chaos timers-oracle`: the same for the waits of its journeys, judged by another calendar. The last line printed
+//! is the verdict.
 
 mod acks;
 mod consumer;
@@ -11,6 +12,7 @@ mod oracle;
 mod plan;
 mod sales;
 mod team;
+mod timers;
 mod traffic;
 
 use std::path::PathBuf;
@@ -37,6 +39,10 @@ enum Command {
     Mail(mail::MailArguments),
     /// Judge what a run of mails left behind (started by `mail`).
     MailOracle(mail::oracle::MailOracleArguments),
+    /// Break processes of nurture while people wait in a journey and clocks change, then judge them.
+    Timers(timers::TimersArguments),
+    /// Judge what a run of timers left behind (started by `timers`).
+    TimersOracle(timers::oracle::TimersOracleArguments),
 }
 
 /// What a run does.
@@ -81,6 +87,8 @@ async fn main() -> ExitCode {
         Command::Oracle(arguments) => oracle::judge(arguments).await,
         Command::Mail(arguments) => mail::run(arguments).await,
         Command::MailOracle(arguments) => mail::oracle::judge(arguments).await,
+        Command::Timers(arguments) => timers::run(arguments).await,
+        Command::TimersOracle(arguments) => timers::oracle::judge(arguments).await,
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use leadflow_ingest::IngestConfig;
-use leadflow_mailbox::Mailbox;
+use leadflow_mailbox::{Mailbox, Script};
 use leadflow_nurture::NurtureConfig;
 use leadflow_platform::access::{self, Access, NewKey, Scope};
 use leadflow_platform::clock::wall_now;
@@ -12,6 +12,7 @@ use leadflow_platform::consumer::{ConsumerConfig, Start};
 use leadflow_platform::health::Health;
 use leadflow_platform::identity_key::IdentityKey;
 use leadflow_platform::migrate::Migrations;
+use leadflow_platform::pg::Database;
 use leadflow_platform::run::Tasks;
 use leadflow_platform::server::{Limits, bind};
 use leadflow_platform::testing::{TestDatabase, TestKafka};
@@ -40,15 +41,31 @@ pub struct Line {
     pub write_key: String,
     /// A key with all other scopes.
     pub api_key: String,
+    nurture_lines: String,
     tasks: Tasks,
     _schemas: [TestDatabase; 3],
     folder: PathBuf,
+}
+
+/// What a test wants otherwise.
+#[derive(Clone, Debug, Default)]
+pub struct Otherwise {
+    /// Faults of the relay.
+    pub script: Script,
+    /// Further lines of section `nurture`.
+    pub nurture_lines: String,
 }
 
 impl Line {
     /// # Errors
     /// Whatever did not come up within half a minute.
     pub async fn open() -> anyhow::Result<Self> {
+        Self::open_with(Otherwise::default()).await
+    }
+
+    /// # Errors
+    /// As [`Line::open`].
+    pub async fn open_with(otherwise: Otherwise) -> anyhow::Result<Self> {
         // The first of several lines wins.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let kafka = TestKafka::new().await;
@@ -61,7 +78,8 @@ impl Line {
         let folder = std::env::temp_dir().join(format!("leadflow-line-{}", uuid::Uuid::now_v7()));
         std::fs::create_dir_all(&folder)?;
         let (write_key, api_key) = keys(&folder.join("keys.yaml"))?;
-        let mailbox = Mailbox::start(leadflow_mailbox::Config::new(folder.join("mails"))).await?;
+        let config = leadflow_mailbox::Config::new(folder.join("mails")).with_script(otherwise.script);
+        let mailbox = Mailbox::start(config).await?;
         let mut line = Self {
             mailbox,
             nurture: String::new(),
@@ -71,6 +89,7 @@ impl Line {
             assignment: String::new(),
             write_key,
             api_key,
+            nurture_lines: otherwise.nurture_lines,
             tasks: Tasks::new(),
             _schemas: schemas,
             folder,
@@ -148,8 +167,8 @@ impl Line {
         let yaml = format!(
             "listen: 127.0.0.1:0\ndatabase: {{ url: \"postgres://later\" }}\npublic_url: {}\nquiet_hours: null\n\
              smtp: {{ url: \"smtp+plain://{}\" }}\nsender:\n  name: Seller\n  email: hello@seller.example\n  \
-             postal_address: Seller, 1 Sample Street\n  message_id_domain: mail.seller.example\n  reply_domain: mail.seller.example\n",
-            self.nurture, self.mailbox.address
+             postal_address: Seller, 1 Sample Street\n  message_id_domain: mail.seller.example\n  reply_domain: mail.seller.example\n{}",
+            self.nurture, self.mailbox.address, self.nurture_lines
         );
         let mut config: NurtureConfig = serde_saphyr::from_str(&yaml)?;
         config.database = database.config();
@@ -164,10 +183,23 @@ impl Line {
     pub async fn publish_journey(&self, name: &str) -> anyhow::Result<()> {
         let path = root().join("deploy/config/journeys").join(name);
         let body = leadflow_nurture::bundle::bundle(&path, &|path: &Path| std::fs::read(path));
-        let body = body.map_err(|error| anyhow::anyhow!(error))?;
+        self.publish_journey_text(body.map_err(|error| anyhow::anyhow!(error))?).await
+    }
+
+    /// Publishes a journey of a test's own, with its templates in it.
+    ///
+    /// # Errors
+    /// As the role says.
+    pub async fn publish_journey_text(&self, body: Vec<u8>) -> anyhow::Result<()> {
         let mut admin = NurtureAdminServiceClient::new(self.channel(&self.nurture).await?);
         admin.publish_journey(PublishJourneyRequest { body, migrate: false }).await?;
         Ok(())
+    }
+
+    /// The schema of nurture, to move its clock.
+    #[must_use]
+    pub fn nurture_database(&self) -> &Database {
+        self._schemas[2].database()
     }
 
     /// A channel with the API key on it.

@@ -40,6 +40,8 @@ const BURST_US: i64 = 60_000_000;
 const MANY_LINKS: usize = 3;
 /// See [`MANY_LINKS`].
 const QUICK_US: i64 = 10_000_000;
+/// All links of a mail with few, faster than somebody comes back to it from the first.
+const AT_ONCE_US: i64 = 2_000_000;
 
 /// Judges all hits of one mail, which are in the order of time. `links` is how many the mail has.
 #[must_use]
@@ -61,19 +63,27 @@ fn machine(hit: &Hit<'_>, hits: &[Hit<'_>], links: usize) -> Option<&'static str
     if hit.link_no == HONEYPOT {
         return Some("honeypot");
     }
-    let near = |other: &&Hit<'_>| (other.at_us - hit.at_us).abs() <= BURST_US;
-    let mut around = hits.iter().filter(near);
+    let around = near(hits, hit.at_us, BURST_US);
     // A gateway may come from many addresses and under many names: whoever is near the invisible link is suspect.
-    if around.clone().any(|other| other.link_no == HONEYPOT) {
+    if around.iter().any(|other| other.link_no == HONEYPOT) {
         return Some("near_honeypot");
     }
-    if around.any(|other| other.is_head && other.visitor == hit.visitor) {
+    if around.iter().any(|other| other.is_head && other.visitor == hit.visitor) {
         return Some("visitor_sent_head");
     }
-    // Every link of a mail with several, or many of a long one, faster than people read.
-    let quick = hits.iter().filter(|other| other.link_no >= 1 && (other.at_us - hit.at_us).abs() <= QUICK_US);
-    let quick: BTreeSet<i32> = quick.map(|other| other.link_no).collect();
-    (hit.link_no >= 1 && quick.len() >= MANY_LINKS.min(links.max(2))).then_some("burst")
+    let different = |within_us: i64| {
+        let links = near(hits, hit.at_us, within_us).iter().map(|other| other.link_no).filter(|link_no| *link_no >= 1);
+        links.collect::<BTreeSet<i32>>().len()
+    };
+    let is_quick = different(QUICK_US) >= MANY_LINKS || different(AT_ONCE_US) >= links.max(2);
+    (hit.link_no >= 1 && is_quick).then_some("burst")
+}
+
+/// Those within so many microseconds of a moment. A mail has few hits in a minute, but may have many in its life.
+fn near<'a, 'b>(hits: &'b [Hit<'a>], at_us: i64, within_us: i64) -> &'b [Hit<'a>] {
+    let from = hits.partition_point(|other| other.at_us < at_us - within_us);
+    let until = hits.partition_point(|other| other.at_us <= at_us + within_us);
+    &hits[from..until]
 }
 
 #[cfg(test)]
@@ -113,6 +123,8 @@ mod tests {
         assert!(judge(&hits, 3).iter().all(|verdict| *verdict == Verdict::Machine("burst")));
         let two = [hit(1, 0, b"a"), hit(2, SECOND, b"b")];
         assert!(judge(&two, 2).iter().all(|verdict| *verdict == Verdict::Machine("burst")));
+        // A person who comes back to the mail and opens the other one.
+        assert_eq!(judge(&[hit(1, 0, b"a"), hit(2, 5 * SECOND, b"a")], 2), [Verdict::Counts, Verdict::Counts]);
         // One link alone says nothing.
         assert_eq!(judge(&[hit(1, 0, b"a")], 1), [Verdict::Counts]);
     }

@@ -75,8 +75,12 @@ impl Door {
         };
         let mut change = Change::new(setting, told);
         let mut judged: Vec<Judged> = Vec::new();
+        let mut of_message: BTreeMap<Uuid, Vec<&Hit>> = BTreeMap::new();
+        for hit in &hits {
+            of_message.entry(hit.message_id).or_default().push(hit);
+        }
         for message in &messages {
-            let own: Vec<&Hit> = hits.iter().filter(|hit| hit.message_id == message.message_id).collect();
+            let own = of_message.remove(&message.message_id).unwrap_or_default();
             let Some(target) = store::link::target(&mut *tx.connection(), message.message_id).await? else { continue };
             let email = locked(&message.email_hash).and_then(|contact| contact.email.clone());
             let acts = judge_message(&own, target.links.len(), before, &mut judged);

@@ -2,6 +2,7 @@
 //! nothing else is asked. What somebody says here is committed before the answer; only POST changes anything but the list of
 //! hits, because gateways follow every link.
 
+mod addressee;
 mod click;
 mod confirm;
 pub mod judge;

@@ -8,9 +8,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use leadflow_platform::error::ApiError;
 use leadflow_platform::http::read_body;
-use leadflow_platform::pg::PgError;
 
 use super::Door;
+use super::addressee::{Behind, SAMPLE_NOTE};
 use super::page::{Page, Topic};
 use crate::mail::LinkKind;
 use crate::store;
@@ -19,8 +19,11 @@ use crate::store::link::Target;
 
 /// `GET|HEAD /p/{token}`
 pub(super) async fn page(State(door): State<Door>, Path(token): Path<String>) -> Result<Response, ApiError> {
-    let Some((_, target)) = door.target(LinkKind::Preferences, &token).await? else { return Ok(door.unknown()) };
-    let page = door.preferences(&target, Vec::new()).await?;
+    let page = match door.behind(LinkKind::Preferences, &token).await? {
+        Behind::Mail(_, target) => door.preferences(&target, Vec::new()).await?,
+        Behind::Sample => door.preference_page(&Wishes::default(), false, vec![SAMPLE_NOTE.to_owned()]),
+        Behind::Nothing => return Ok(door.unknown()),
+    };
     Ok(page.answer(StatusCode::OK))
 }
 
@@ -30,24 +33,28 @@ pub(super) async fn save(
     Path(token): Path<String>,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let Some((message_id, target)) = door.target(LinkKind::Preferences, &token).await? else {
+    let behind = door.behind(LinkKind::Preferences, &token).await?;
+    if let Behind::Nothing = behind {
         return Ok(door.unknown());
-    };
+    }
     let body = read_body(body, 64 << 10).await?;
     let form: Vec<(String, String)> = serde_urlencoded::from_bytes(&body)
         .map_err(|_| ApiError::invalid("body", "is no form (application/x-www-form-urlencoded)"))?;
     let action = form.iter().find(|(name, _)| name == "action").map_or("", |(_, value)| value.as_str());
-    let said = match action {
-        "unsubscribe" => {
-            door.unsubscribe(message_id, &target, "preference_page").await?;
-            "You get no more marketing mails from us."
-        }
-        "topics" => {
-            let wanted = form.iter().filter(|(name, _)| name == "topic").map(|(_, value)| value.clone()).collect();
-            door.save_topics(&target, &wanted).await?;
-            "Saved."
-        }
-        _ => return Err(ApiError::invalid("action", "is topics or unsubscribe")),
+    if !["unsubscribe", "topics"].contains(&action) {
+        return Err(ApiError::invalid("action", "is topics or unsubscribe"));
+    }
+    let Behind::Mail(message_id, target) = behind else {
+        let page = door.preference_page(&Wishes::default(), false, vec![SAMPLE_NOTE.to_owned()]);
+        return Ok(page.answer(StatusCode::OK));
+    };
+    let said = if action == "unsubscribe" {
+        door.unsubscribe(message_id, &target, "preference_page").await?;
+        "You get no more marketing mails from us."
+    } else {
+        let wanted = form.iter().filter(|(name, _)| name == "topic").map(|(_, value)| value.clone()).collect();
+        door.save_topics(&target, &wanted).await?;
+        "Saved."
     };
     let page = door.preferences(&target, vec![said.to_owned()]).await?;
     Ok(page.answer(StatusCode::OK))
@@ -55,16 +62,19 @@ pub(super) async fn save(
 
 impl Door {
     async fn preferences(&self, target: &Target, mut lines: Vec<String>) -> Result<Page, ApiError> {
-        let mut connection = self.database.pool().acquire().await.map_err(PgError::from)?;
-        let wishes = store::consent::load(&mut connection, &[&target.email_hash]).await?.remove(&target.email_hash);
-        let wishes = wishes.unwrap_or_default();
-        let stopped = wishes.suppression.is_some();
+        let (present, all) = self.said(target).await?;
+        // As long as one of the addresses may get mails there is something to end.
+        let stopped = all.iter().all(|wishes| wishes.suppression.is_some());
         if stopped && lines.is_empty() {
             lines.push("You get no marketing mails from us.".to_owned());
         }
-        let topics = if stopped { Vec::new() } else { self.topics(&wishes) };
+        Ok(self.preference_page(&present, stopped, lines))
+    }
+
+    fn preference_page(&self, wishes: &Wishes, stopped: bool, lines: Vec<String>) -> Page {
+        let topics = if stopped { Vec::new() } else { self.topics(wishes) };
         let button = if stopped { "" } else { "Unsubscribe from everything" };
-        Ok(Page {
+        Page {
             title: "What we may write to you about".to_owned(),
             lines,
             topics,
@@ -72,7 +82,7 @@ impl Door {
             action: "unsubscribe",
             plain: true,
             sender: self.sender_line(),
-        })
+        }
     }
 
     fn topics(&self, wishes: &Wishes) -> Vec<Topic> {
@@ -88,11 +98,11 @@ impl Door {
         // Only topics that there are: the page shows no others.
         let topics: Vec<(String, bool)> =
             self.config.topics.keys().map(|name| (name.clone(), wanted.contains(name))).collect();
-        let mut tx = self.database.write_tx("preferences").await?;
+        let (mut tx, addressee) = self.hold("preferences", target).await?;
         let now = tx.now();
-        let hashes = std::iter::once(target.email_hash.clone()).collect();
-        store::contact::lock(tx.connection(), &hashes).await?;
-        store::consent::put_topics(tx.connection(), &target.email_hash, &topics, now).await?;
+        for email_hash in addressee.hashes() {
+            store::consent::put_topics(tx.connection(), email_hash, &topics, now).await?;
+        }
         tx.commit().await?;
         Ok(())
     }

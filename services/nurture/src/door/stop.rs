@@ -1,7 +1,7 @@
 //! Unsubscribe: RFC 8058. GET and HEAD show a page with a button, POST does it, and 200 comes after the commit and after
 //! whatever was on its way to this address at that moment has left.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use axum::extract::{Path, State};
@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::Door;
+use super::addressee::{Addressee, Behind, SAMPLE_NOTE};
 use super::page::Page;
 use crate::change::{Change, Setting};
 use crate::domain::exit::Happened;
@@ -22,22 +23,17 @@ use crate::domain::facts::ActFacts;
 use crate::held::Held;
 use crate::mail::LinkKind;
 use crate::store;
-use crate::store::consent::{Consent, Suppression};
+use crate::store::consent::{Consent, MARKETING, Suppression, Wishes};
 use crate::store::link::Target;
 use crate::wire::engagement::{self, Act};
 
-/// Consent that it withdraws.
-pub(super) const MARKETING: &str = "marketing_email";
 /// The answer waits so long for a mail that is in DATA.
 const WAIT: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(100);
 
 /// `GET|HEAD /u/{token}`
 pub(super) async fn page(State(door): State<Door>, Path(token): Path<String>) -> Result<Response, ApiError> {
-    if door.target(LinkKind::Unsubscribe, &token).await?.is_none() {
-        return Ok(door.unknown());
-    }
-    let page = Page {
+    let mut page = Page {
         title: "Unsubscribe".to_owned(),
         lines: vec!["Press the button, and you get no more marketing mails from us.".to_owned()],
         button: "Unsubscribe".to_owned(),
@@ -45,40 +41,39 @@ pub(super) async fn page(State(door): State<Door>, Path(token): Path<String>) ->
         sender: door.sender_line(),
         ..Page::default()
     };
+    match door.behind(LinkKind::Unsubscribe, &token).await? {
+        Behind::Mail(..) => {}
+        Behind::Sample => page.lines.push(SAMPLE_NOTE.to_owned()),
+        Behind::Nothing => return Ok(door.unknown()),
+    }
     Ok(page.answer(StatusCode::OK))
 }
 
 /// `POST /u/{token}`, by a mail program or by the button. The body says nothing that the token does not.
 pub(super) async fn stop(State(door): State<Door>, Path(token): Path<String>) -> Result<Response, ApiError> {
-    let Some((message_id, target)) = door.target(LinkKind::Unsubscribe, &token).await? else {
-        return Ok(door.unknown());
-    };
-    door.unsubscribe(message_id, &target, "one_click").await?;
-    let page = Page {
+    let mut page = Page {
         title: "You are unsubscribed".to_owned(),
         lines: vec!["You get no more marketing mails from us. Answers to what you ask us still reach you.".to_owned()],
         sender: door.sender_line(),
         ..Page::default()
     };
+    match door.behind(LinkKind::Unsubscribe, &token).await? {
+        Behind::Mail(message_id, target) => door.unsubscribe(message_id, &target, "one_click").await?,
+        Behind::Sample => page.lines.push(SAMPLE_NOTE.to_owned()),
+        Behind::Nothing => return Ok(door.unknown()),
+    }
     Ok(page.answer(StatusCode::OK))
 }
 
 impl Door {
-    /// The mail behind a token.
-    pub(super) async fn target(&self, kind: LinkKind, token: &str) -> Result<Option<(Uuid, Target)>, ApiError> {
-        let Some((message_id, _)) = self.signer.open(kind, token) else { return Ok(None) };
-        let target = store::link::target(self.database.pool(), message_id).await?;
-        Ok(target.map(|target| (message_id, target)))
-    }
-
     /// Committed when it returns; nothing is on its way any more, or ten seconds have passed.
     pub(super) async fn unsubscribe(&self, message_id: Uuid, target: &Target, source: &str) -> Result<(), ApiError> {
-        self.write_stop(message_id, target, source).await?;
+        let stopped = self.write_stop(message_id, target, source).await?;
         self.publisher.wake();
         let until = Instant::now() + WAIT;
         while Instant::now() < until {
             let mut connection = self.database.pool().acquire().await.map_err(PgError::from)?;
-            if !store::message_begin::is_sending(&mut connection, &target.email_hash).await? {
+            if !store::message_begin::is_sending(&mut connection, &stopped.hashes()).await? {
                 break;
             }
             drop(connection);
@@ -87,18 +82,19 @@ impl Door {
         Ok(())
     }
 
-    async fn write_stop(&self, message_id: Uuid, target: &Target, source: &str) -> Result<(), PgError> {
-        let mut tx = self.database.write_tx("unsubscribe").await?;
+    /// Of the address of the mail and of the one that the person has now: nobody who says stop means only one of them.
+    async fn write_stop(&self, message_id: Uuid, target: &Target, source: &str) -> Result<Addressee, PgError> {
+        let (mut tx, addressee) = self.hold("unsubscribe", target).await?;
         let now = tx.now();
-        let hashes = std::iter::once(target.email_hash.clone()).collect();
-        let contact = store::contact::lock(tx.connection(), &hashes).await?.pop().unwrap_or_default();
-        let wishes = store::consent::load(tx.connection(), &[&target.email_hash]).await?.remove(&target.email_hash);
-        let wishes = wishes.unwrap_or_default();
-        let enrollments = store::enrollment::open_of_contact(tx.connection(), &target.email_hash).await?;
-        let mut lead_ids: Vec<Uuid> = enrollments.iter().map(|one| one.lead_id).collect();
-        lead_ids.push(target.lead_id);
-        lead_ids.sort_unstable();
-        lead_ids.dedup();
+        let purpose = self.purpose(tx.connection(), target).await?;
+        let purposes: BTreeSet<&str> = BTreeSet::from([MARKETING, &purpose]);
+        let wishes = store::consent::load(tx.connection(), &addressee.hashes()).await?;
+        let mut enrollments = Vec::new();
+        for email_hash in addressee.hashes() {
+            enrollments.extend(store::enrollment::open_of_contact(tx.connection(), email_hash).await?);
+        }
+        let lead_ids: BTreeSet<Uuid> = enrollments.iter().map(|one| one.lead_id).chain([target.lead_id]).collect();
+        let lead_ids: Vec<Uuid> = lead_ids.into_iter().collect();
         let leads = store::lead::load(tx.connection(), &lead_ids).await?;
         let told = store::told::load(tx.connection(), &lead_ids).await?;
         let versions = enrollments.iter().map(|one| (one.journey_id.as_str(), one.version));
@@ -110,37 +106,49 @@ impl Door {
             identity_key: &self.identity_key,
         };
         let mut change = Change::new(setting, told);
-        let email_hash = target.email_hash.clone();
-        change.suppressions.push(Suppression { email_hash, reason: "unsubscribed".to_owned(), at: now });
-        let (email_hash, purpose) = (target.email_hash.clone(), MARKETING.to_owned());
         let event_id = Uuid::new_v5(&message_id, format!("unsubscribed/{now}").as_bytes());
-        change.consents.push(Consent {
-            email_hash,
-            purpose,
-            given: false,
-            at: now,
-            source: source.to_owned(),
-            event_id: Some(event_id),
-        });
+        for email_hash in addressee.hashes() {
+            write_no(&mut change, email_hash, &purposes, source, event_id);
+        }
         let act =
             ActFacts { kind: "unsubscribed".to_owned(), event_id: event_id.as_bytes().to_vec(), ..ActFacts::default() };
         for lead in leads {
             let own = enrollments.iter().filter(|one| one.lead_id == lead.lead_id).cloned().collect();
-            let mut held = Held::new(lead, contact.clone(), own);
+            let contact = addressee.contact(&lead.email_hash);
+            let mut held = Held::new(lead, contact, own);
             let happened = Happened { act: Some(act.clone()), ..Happened::default() };
             change.exits(&mut held, &compiled, &happened, Some(event_id));
         }
         // Pressed twice: it has been told, and nothing is to be told again.
         let told_before =
-            wishes.suppression.is_some() && wishes.consents.get(MARKETING).is_some_and(|consent| !consent.given);
-        if let Some(email) = contact.email.as_deref().filter(|_| !told_before) {
-            let row = stop_event(event_id, email, message_id, target, source, now);
+            addressee.hashes().iter().all(|hash| wishes.get(*hash).is_some_and(|one| says_no(one, &purposes)));
+        if let Some(email) = addressee.email(target).filter(|_| !told_before) {
+            let row = stop_event(event_id, &email, message_id, target, source, now, &purposes);
             change.outbox.push(engagement::row(row, &self.identity_key));
         }
         change.write(&mut tx).await?;
         outbox::append(&mut tx, &change.outbox).await?;
-        tx.commit().await
+        tx.commit().await?;
+        Ok(addressee)
     }
+}
+
+fn write_no(change: &mut Change<'_>, email_hash: &[u8], purposes: &BTreeSet<&str>, source: &str, event_id: Uuid) {
+    let (email_hash, at) = (email_hash.to_vec(), change.setting.now);
+    change.consents.extend(purposes.iter().map(|purpose| Consent {
+        email_hash: email_hash.clone(),
+        purpose: (*purpose).to_owned(),
+        given: false,
+        at,
+        source: source.to_owned(),
+        event_id: Some(event_id),
+    }));
+    change.suppressions.push(Suppression { email_hash, reason: "unsubscribed".to_owned(), at });
+}
+
+fn says_no(wishes: &Wishes, purposes: &BTreeSet<&str>) -> bool {
+    let withdrawn = |purpose: &&str| wishes.consents.get(*purpose).is_some_and(|consent| !consent.given);
+    wishes.suppression.is_some() && purposes.iter().all(withdrawn)
 }
 
 fn stop_event<'a>(
@@ -150,6 +158,7 @@ fn stop_event<'a>(
     target: &Target,
     source: &str,
     at: jiff::Timestamp,
+    purposes: &BTreeSet<&str>,
 ) -> Act<'a> {
     let properties = [
         ("message_id", message_id.to_string()),
@@ -164,7 +173,7 @@ fn stop_event<'a>(
         email,
         at,
         properties: properties.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
-        consent: BTreeMap::from([(MARKETING.to_owned(), false)]),
+        consent: purposes.iter().map(|purpose| ((*purpose).to_owned(), false)).collect(),
         bot_reason: "",
         test: target.test,
         trace: None,

@@ -6,51 +6,84 @@ use leadflow_proto::qualification::v1::LeadSnapshot;
 use prost::Message as _;
 use serde_json::{Value, json};
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use super::Desk;
 use crate::store;
+use crate::store::contact::Contact;
 use crate::store::lead::Lead;
 
 impl Desk {
-    pub(super) async fn export(&self, email_hash: &[u8]) -> Result<Value, ApiError> {
+    /// Everything about the person with this address.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`, or as the database says.
+    pub async fn export(&self, email_hash: &[u8]) -> Result<Value, ApiError> {
         let mut connection = self.database.pool().acquire().await.map_err(PgError::from)?;
         let Some(contact) = store::contact::load(&mut connection, email_hash).await? else {
             return Err(ApiError::not_found("person"));
         };
-        let wishes =
-            store::consent::load(&mut connection, &[email_hash]).await?.into_values().next().unwrap_or_default();
-        let consents: Vec<Value> = wishes
-            .consents
-            .values()
-            .map(|one| json!({ "purpose": one.purpose, "given": one.given, "at": one.at, "source": one.source }))
-            .collect();
+        let mut document = address_document(&mut connection, &contact).await?;
+        let own = store::lead::of_contact(&mut connection, email_hash).await?;
         let mut leads = Vec::new();
-        for lead in store::lead::of_contact(&mut connection, email_hash).await? {
-            leads.push(lead_document(&mut connection, &lead).await?);
+        for lead in &own {
+            leads.push(lead_document(&mut connection, lead).await?);
         }
-        let proofs = store::proof::of_contact(&mut connection, email_hash).await?;
-        let proofs: Vec<Value> = proofs
-            .iter()
-            .map(|one| {
-                json!({
-                    "purpose": one.purpose, "text_version": one.text_version, "asked_at": one.asked_at,
-                    "confirmed_at": one.confirmed_at, "address": one.address,
-                })
-            })
-            .collect();
-        Ok(json!({
-            "service": "nurture",
-            "email": contact.email,
-            "time_zone": contact.time_zone,
-            "locale": contact.locale,
-            "country": contact.country,
-            "consents": consents,
-            "consent_proofs": proofs,
-            "topics": wishes.topics,
-            "suppression": wishes.suppression.map(|one| json!({ "reason": one.reason, "at": one.at })),
-            "leads": leads,
-        }))
+        document["service"] = json!("nurture");
+        document["leads"] = json!(leads);
+        document["former_addresses"] = json!(former_addresses(&mut connection, email_hash, &own).await?);
+        Ok(document)
     }
+}
+
+/// What is kept of addresses that the person had before; not of one that is somebody else's by now.
+async fn former_addresses(
+    connection: &mut PgConnection,
+    email_hash: &[u8],
+    own: &[Lead],
+) -> Result<Vec<Value>, PgError> {
+    let lead_ids: Vec<Uuid> = own.iter().map(|lead| lead.lead_id).collect();
+    let mut documents = Vec::new();
+    for former in store::former::of_leads(connection, &lead_ids).await? {
+        let users = store::lead::of_contact(connection, &former).await?;
+        if former == email_hash || users.iter().any(|lead| lead.erased_at.is_none()) {
+            continue;
+        }
+        if let Some(contact) = store::contact::load(connection, &former).await?.filter(|one| one.email.is_some()) {
+            documents.push(address_document(connection, &contact).await?);
+        }
+    }
+    Ok(documents)
+}
+
+async fn address_document(connection: &mut PgConnection, contact: &Contact) -> Result<Value, PgError> {
+    let email_hash = contact.email_hash.as_slice();
+    let wishes = store::consent::load(connection, &[email_hash]).await?.remove(email_hash).unwrap_or_default();
+    let consents: Vec<Value> = wishes
+        .consents
+        .values()
+        .map(|one| json!({ "purpose": one.purpose, "given": one.given, "at": one.at, "source": one.source }))
+        .collect();
+    let proofs = store::proof::of_contact(connection, email_hash).await?;
+    let proofs: Vec<Value> = proofs
+        .iter()
+        .map(|one| {
+            json!({
+                "purpose": one.purpose, "text_version": one.text_version, "asked_at": one.asked_at,
+                "confirmed_at": one.confirmed_at, "address": one.address,
+            })
+        })
+        .collect();
+    Ok(json!({
+        "email": contact.email,
+        "time_zone": contact.time_zone,
+        "locale": contact.locale,
+        "country": contact.country,
+        "consents": consents,
+        "consent_proofs": proofs,
+        "topics": wishes.topics,
+        "suppression": wishes.suppression.map(|one| json!({ "reason": one.reason, "at": one.at })),
+    }))
 }
 
 async fn lead_document(connection: &mut PgConnection, lead: &Lead) -> Result<Value, PgError> {

@@ -1,5 +1,5 @@
 //! One mail of a journey to one's own address: the same words, headers and relay as for everybody, marked as a test, and in
-//! no ledger.
+//! no ledger. Where its links lead is kept apart, so that the door can show them.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,11 @@ use crate::smtp::Verdict;
 use crate::store;
 
 impl Desk {
-    pub(super) async fn send_test(&self, request: SendTestRequest) -> Result<SendTestResponse, ApiError> {
+    /// Sends it.
+    ///
+    /// # Errors
+    /// What is wrong with the journey, the step or the address; what the relay says against it.
+    pub async fn send_test(&self, request: SendTestRequest) -> Result<SendTestResponse, ApiError> {
         let compiled = self.read(&request.body)?;
         let to = normalise_email(&request.to).map_err(|error| ApiError::invalid("to", error.to_string()))?;
         if !self.config.allows(&to) {
@@ -39,9 +43,13 @@ impl Desk {
                 format!("is no mail of this journey; there are: {}", mails.join(", ")),
             ));
         }
-        let lead = match request.lead_id.as_str() {
-            "" => sample(&to),
-            lead_id => self.snapshot(uuid("lead_id", lead_id)?).await?,
+        let lead_id = match request.lead_id.as_str() {
+            "" => None,
+            lead_id => Some(uuid("lead_id", lead_id)?),
+        };
+        let lead = match lead_id {
+            None => sample(&to),
+            Some(lead_id) => self.snapshot(lead_id).await?,
         };
         let message_id = Uuid::now_v7();
         let letter = Letter {
@@ -55,6 +63,7 @@ impl Desk {
         };
         let ready = compose::write(&letter, &self.config, &self.signer)
             .map_err(|error| ApiError::invalid("body", format!("the mail cannot be written: {error}")))?;
+        self.keep_sample(message_id, lead_id, &ready.links).await?;
         let composed = ready.composed;
         let open = self.relay.open(&composed.envelope_from, &composed.envelope_to).await;
         let open = open.map_err(|refusal| ApiError::new(Code::Unavailable, format!("the relay: {refusal}")))?;
@@ -67,6 +76,15 @@ impl Desk {
                 Err(ApiError::new(Code::Unavailable, format!("it may have been sent: {why}")))
             }
         }
+    }
+
+    /// Before it leaves: whoever has the mail can follow its links.
+    async fn keep_sample(&self, message_id: Uuid, lead_id: Option<Uuid>, links: &[String]) -> Result<(), ApiError> {
+        let mut tx = self.database.write_tx("sample").await?;
+        let now = tx.now();
+        store::sample::insert(tx.connection(), message_id, lead_id, links, now).await?;
+        tx.commit().await?;
+        Ok(())
     }
 
     async fn snapshot(&self, lead_id: Uuid) -> Result<LeadSnapshot, ApiError> {

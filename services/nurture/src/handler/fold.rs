@@ -1,6 +1,6 @@
 //! The events of one batch, one after the other, into the rows of their leads. No I/O until [`Fold::write`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
 use leadflow_platform::consumer::{Arrived, Outcome};
@@ -14,11 +14,12 @@ use uuid::Uuid;
 
 use super::Versions;
 use crate::change::Change;
+use crate::domain::exit::Happened;
 use crate::domain::state::Trigger;
 use crate::held::Held;
 use crate::journeys::Active;
 use crate::store;
-use crate::store::consent::Consent;
+use crate::store::consent::{Consent, MARKETING, Wishes};
 use crate::store::contact::Contact;
 use crate::store::enrollment::Enrollment;
 use crate::store::lead::Lead;
@@ -40,6 +41,8 @@ pub(super) struct Fold<'a> {
     pub(super) compiled: Versions,
     /// Whether copies are known by their sequence.
     pub(super) drops_repeats: bool,
+    /// Whether a report must name a mail that can have caused it.
+    pub(super) asks_for_evidence: bool,
     contacts: BTreeMap<Vec<u8>, Contact>,
     touched_contacts: std::collections::BTreeSet<Vec<u8>>,
     held: BTreeMap<Uuid, Held>,
@@ -48,9 +51,10 @@ pub(super) struct Fold<'a> {
     pub(super) marks: Vec<(Uuid, Mark, jiff::Timestamp)>,
     pub(super) reports: Vec<(Uuid, &'static str, jiff::Timestamp)>,
     erased: Vec<Uuid>,
-    erased_contacts: Vec<Vec<u8>>,
-    /// Waiting mails of these leads go to their new address.
-    moved: Vec<(Uuid, Vec<u8>)>,
+    /// These leads have another address: lead, former, new one.
+    moved: Vec<(Uuid, Vec<u8>, Vec<u8>)>,
+    /// What was said at the contacts of the batch, if somebody says stop in it.
+    pub(super) said: HashMap<Vec<u8>, Wishes>,
 }
 
 impl<'a> Fold<'a> {
@@ -76,6 +80,7 @@ impl<'a> Fold<'a> {
             active: Vec::new(),
             compiled: Versions::new(),
             drops_repeats: true,
+            asks_for_evidence: true,
             contacts,
             touched_contacts: std::collections::BTreeSet::new(),
             held,
@@ -83,8 +88,8 @@ impl<'a> Fold<'a> {
             marks: Vec::new(),
             reports: Vec::new(),
             erased: Vec::new(),
-            erased_contacts: Vec::new(),
             moved: Vec::new(),
+            said: HashMap::new(),
         }
     }
 
@@ -122,7 +127,10 @@ impl<'a> Fold<'a> {
         if let Some(report) = &news.report {
             self.report(held, report, news);
         }
-        self.move_on(held, arrived);
+        // The person came back since: a stop that is heard late ends nothing.
+        let stop = news.report.as_ref().filter(|report| report.is_stop());
+        let outdated = stop.is_some_and(|stop| self.says_yes_after(&held.lead.email_hash, stop.at));
+        self.move_on(held, arrived, outdated);
         Outcome::Applied
     }
 
@@ -177,13 +185,13 @@ impl<'a> Fold<'a> {
 
     /// Another address: what waits for the person goes there.
     fn move_to(&mut self, held: &mut Held, email_hash: Vec<u8>) {
-        held.lead.email_hash.clone_from(&email_hash);
+        let former = std::mem::replace(&mut held.lead.email_hash, email_hash.clone());
         for enrollment in &mut held.enrollments {
             enrollment.email_hash.clone_from(&email_hash);
             self.change.touch(enrollment);
         }
         held.contact = self.contacts.get(&email_hash).cloned().unwrap_or_default();
-        self.moved.push((held.lead.lead_id, email_hash));
+        self.moved.push((held.lead.lead_id, former, email_hash));
     }
 
     /// The newer word wins: the table's own rule.
@@ -201,15 +209,25 @@ impl<'a> Fold<'a> {
         }
     }
 
-    /// Journeys: what ends, what goes on, what begins.
-    fn move_on(&mut self, held: &mut Held, arrived: &Arrived<LeadNews>) {
+    /// Whether the newest word at this address, of our own doors or of an event, is a yes after this moment.
+    pub(super) fn says_yes_after(&self, email_hash: &[u8], at: jiff::Timestamp) -> bool {
+        let kept = self.said.get(email_hash).and_then(|wishes| wishes.consents.get(MARKETING));
+        let now = self.change.consents.iter().filter(|one| one.email_hash == email_hash && one.purpose == MARKETING);
+        let newest = now.chain(kept).max_by_key(|one| (one.at, !one.given));
+        newest.is_some_and(|one| one.given && one.at > at)
+    }
+
+    /// Journeys: what ends, what goes on, what begins. Of a stop that is `outdated` only what it says of the lead counts.
+    fn move_on(&mut self, held: &mut Held, arrived: &Arrived<LeadNews>, outdated: bool) {
         let news = &arrived.event;
+        let act = news.happened.act.as_ref().filter(|_| !outdated);
+        let happened = Happened { act: act.cloned(), ..news.happened.clone() };
         let cause = Some(news.event_id);
         if news.happened.qualified {
             self.convert(held);
         }
-        self.change.exits(held, &self.compiled, &news.happened, cause);
-        if let Some(act) = &news.happened.act {
+        self.change.exits(held, &self.compiled, &happened, cause);
+        if let Some(act) = act {
             for number in 0..held.enrollments.len() {
                 let key = (held.enrollments[number].journey_id.clone(), held.enrollments[number].version);
                 let Some(compiled) = self.compiled.get(&key).cloned() else { continue };
@@ -224,7 +242,7 @@ impl<'a> Fold<'a> {
         let trace = arrived.trace.as_ref().map(|trace| trace.0.to_string());
         for one in self.active.clone() {
             if !one.paused {
-                self.change.enrol(held, &one.compiled, news.happened.act.as_ref(), cause, trace.as_deref());
+                self.change.enrol(held, &one.compiled, act, cause, trace.as_deref());
             }
         }
     }
@@ -239,7 +257,7 @@ impl<'a> Fold<'a> {
     fn erase(&mut self, held: &mut Held, news: &LeadNews) {
         let cause = Some(news.event_id);
         "erased".clone_into(&mut held.lead.stage);
-        self.change.exits(held, &self.compiled, &crate::domain::exit::Happened::default(), cause);
+        self.change.exits(held, &self.compiled, &Happened::default(), cause);
         // Of a version that this program cannot run.
         for number in 0..held.enrollments.len() {
             if held.enrollments[number].state.is_open() {
@@ -247,7 +265,6 @@ impl<'a> Fold<'a> {
             }
         }
         self.erased.push(held.lead.lead_id);
-        self.erased_contacts.push(held.lead.email_hash.clone());
         held.lead.snapshot = None;
         held.lead.owner_rep_id.clear();
         held.lead.erased_at = Some(self.change.setting.now);
@@ -261,7 +278,10 @@ impl<'a> Fold<'a> {
         let contacts: Vec<&Contact> =
             self.touched_contacts.iter().filter_map(|email_hash| self.contacts.get(email_hash)).collect();
         store::contact::save(tx.connection(), &contacts).await?;
-        for (lead_id, email_hash) in &self.moved {
+        let now = self.change.setting.now;
+        let former: Vec<(Uuid, Vec<u8>)> = self.moved.iter().map(|(id, former, _)| (*id, former.clone())).collect();
+        store::former::note(tx.connection(), &former, now).await?;
+        for (lead_id, _, email_hash) in &self.moved {
             store::message_mark::readdress(tx.connection(), *lead_id, email_hash).await?;
         }
         for (message_id, mark, at) in &self.marks {
@@ -271,11 +291,15 @@ impl<'a> Fold<'a> {
             store::report::insert(tx.connection(), *message_id, kind, *at).await?;
         }
         self.change.write(tx).await?;
-        let now = self.change.setting.now;
+        // After what the events themselves say: the newer word wins.
+        for (_, former, email_hash) in &self.moved {
+            store::consent::carry(tx.connection(), former, email_hash).await?;
+        }
+        let forgotten = store::former::of_leads(tx.connection(), &self.erased).await?;
         for lead_id in &self.erased {
             store::erase::lead(tx.connection(), *lead_id).await?;
         }
-        for email_hash in &self.erased_contacts {
+        for email_hash in &forgotten {
             store::erase::contact(tx.connection(), email_hash, now).await?;
         }
         Ok(())

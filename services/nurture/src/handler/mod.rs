@@ -21,10 +21,13 @@ use crate::journeys::Journeys;
 use crate::mail::LinkSigner;
 use crate::sender::wake::Wakers;
 use crate::store;
-use crate::wire::lead_event::{self, LeadNews};
+use crate::wire::lead_event::{self, Fate, LeadNews, Report};
 
 /// Copies of an event are known by their sequence.
 pub const REPEATS_ARE_DROPPED: Mechanism = Mechanism("nurture.repeats_are_dropped");
+
+/// A bounce or complaint suppresses only the address of a mail that it names and that can have caused it.
+pub const REPORTS_NAME_A_MAIL: Mechanism = Mechanism("nurture.reports_name_a_mail");
 
 /// The consumer of `lead` in the nurture role.
 pub struct Intake {
@@ -107,6 +110,13 @@ impl Handler for Intake {
                 .map(|arrived| self.hash(None, arrived.event.lead_id)),
         );
         hashes.extend(reported.iter().map(|message| message.email_hash.clone()));
+        // Whoever is forgotten is forgotten under every address that he had.
+        let erased: Vec<Uuid> = batch
+            .iter()
+            .filter(|arrived| arrived.event.fate == Fate::Erased)
+            .map(|arrived| arrived.event.lead_id)
+            .collect();
+        hashes.extend(store::former::of_leads(tx.connection(), &erased).await?);
         let contacts = store::contact::lock(tx.connection(), &hashes).await?;
         // Again, now that nobody else can change them.
         let ids: Vec<Uuid> = reported.iter().map(|message| message.message_id).collect();
@@ -131,7 +141,12 @@ impl Handler for Intake {
         let contacts = contacts.into_iter().map(|contact| (contact.email_hash.clone(), contact)).collect();
         let mut fold = Fold::new(Change::new(setting, told), contacts, leads, enrollments, reported);
         (fold.active, fold.compiled) = (active, compiled);
+        if batch.iter().any(|arrived| arrived.event.report.as_ref().is_some_and(Report::is_stop)) {
+            let hashes: Vec<&[u8]> = hashes.iter().map(Vec::as_slice).collect();
+            fold.said = store::consent::load(tx.connection(), &hashes).await?;
+        }
         fold.drops_repeats = tx.is_on(REPEATS_ARE_DROPPED);
+        fold.asks_for_evidence = tx.is_on(REPORTS_NAME_A_MAIL);
         let outcomes: Vec<Outcome> = batch.iter().map(|arrived| fold.take(arrived)).collect();
         fold.write(tx).await?;
         self.wakers.note(fold.change.has_mails(), fold.change.has_calls());

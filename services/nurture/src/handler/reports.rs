@@ -1,21 +1,35 @@
 //! What came back to a mail, and what follows of it: suppression, marks, and the end of not knowing.
+//!
+//! Anybody can write a bounce or a complaint that names somebody's address. What nobody makes up is the Message-ID of a mail
+//! that went to it, so a report of a machine counts only if it names one: a mail of this lead or of its address, handed to a
+//! relay. It does not matter by which door it came: what a provider's signature proved at ingest is not told here.
 
 use uuid::Uuid;
 
 use super::fold::Fold;
 use crate::held::Held;
 use crate::store::consent::Suppression;
-use crate::store::message::MessageState;
+use crate::store::message::{Message, MessageState};
 use crate::store::message_mark::Mark;
 use crate::wire::from_proto_time;
 use crate::wire::lead_event::{LeadNews, Report, ReportKind};
 
+/// Why a mail failed that the relay had taken.
+const BOUNCED: &str = "bounced";
+
 impl Fold<'_> {
     pub(super) fn report(&mut self, held: &mut Held, report: &Report, news: &LeadNews) {
-        let known = report.message_id.filter(|id| self.reported.contains_key(id));
+        let named = report.message_id.and_then(|id| self.reported.get(&id));
+        if is_of_machine(report.kind) && self.asks_for_evidence && !named.is_some_and(|mail| may_be_about(mail, held)) {
+            tracing::debug!(
+                lead.id = %news.lead_id, event.id = %news.event_id,
+                "a report on a mail names none that went to this lead; it changes nothing"
+            );
+            return;
+        }
+        let known = named.map(|message| message.message_id);
         // Of the address that the mail went to, even if the lead has another one now.
-        let of = known.and_then(|id| self.reported.get(&id)).map(|message| message.email_hash.clone());
-        let email_hash = of.unwrap_or_else(|| held.lead.email_hash.clone());
+        let email_hash = named.map_or_else(|| held.lead.email_hash.clone(), |message| message.email_hash.clone());
         let suppress =
             |reason: &str| Suppression { email_hash: email_hash.clone(), reason: reason.to_owned(), at: report.at };
         let mut kept = |kind: &'static str| {
@@ -27,11 +41,11 @@ impl Fold<'_> {
             ReportKind::HardBounce => {
                 kept("hard_bounce");
                 self.change.suppressions.push(suppress("hard_bounce"));
-                self.resolve(known, MessageState::Failed, "bounced");
+                self.resolve(known, MessageState::Failed, BOUNCED);
             }
             ReportKind::SoftBounce => {
                 kept("soft_bounce");
-                self.resolve(known, MessageState::Failed, "bounced");
+                self.resolve(known, MessageState::Failed, BOUNCED);
             }
             ReportKind::Complaint => {
                 kept("complaint");
@@ -65,7 +79,8 @@ impl Fold<'_> {
         let consents = news.snapshot.iter().flat_map(|lead| &lead.consents);
         let newer = consents.filter(|consent| consent.purpose == "marketing_email" && consent.given);
         let newer = newer.filter_map(|consent| consent.occurred_at.as_ref().and_then(from_proto_time));
-        if newer.into_iter().any(|at| at > report.at) {
+        // Or the same by our own doors, which the lead may not have heard of yet.
+        if newer.into_iter().any(|at| at > report.at) || self.says_yes_after(email_hash, report.at) {
             return;
         }
         self.change.suppressions.push(Suppression {
@@ -86,4 +101,24 @@ impl Fold<'_> {
         let message = message.clone();
         self.change.tell_resolved(message);
     }
+}
+
+/// What mail systems say. Answers, clicks and "stop" are a person's.
+fn is_of_machine(kind: ReportKind) -> bool {
+    match kind {
+        ReportKind::HardBounce | ReportKind::SoftBounce | ReportKind::Complaint | ReportKind::Delivered => true,
+        ReportKind::Reply | ReportKind::Click | ReportKind::Unsubscribed => false,
+    }
+}
+
+/// Of this lead, whatever its address was then, or of its address; and a relay has it, had it, or may have it.
+fn may_be_about(mail: &Message, held: &Held) -> bool {
+    let is_theirs = mail.lead_id == held.lead.lead_id || mail.email_hash == held.lead.email_hash;
+    let went_out = match mail.state {
+        MessageState::Sending | MessageState::Sent | MessageState::Uncertain => true,
+        // By an earlier report; of one that the relay itself did not take there is nothing to report.
+        MessageState::Failed => mail.reason == BOUNCED,
+        MessageState::Queued | MessageState::Skipped => false,
+    };
+    is_theirs && went_out
 }

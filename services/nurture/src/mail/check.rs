@@ -7,11 +7,13 @@ use std::fmt;
 use super::engine::line_at;
 use super::fault::{Part, RenderError};
 use super::html::{Token, flat, tokens};
+use super::led_away::{LedAway, led_away};
 use super::mjml::unknown_elements;
 use super::sample::{OPTIONAL, Sample};
 use super::statements::blanked;
 use super::suggest;
 use super::template::{MailKind, Rendered, Template, parts};
+use super::url::LinkFault;
 
 /// Gmail shows no more of a mail's HTML than this.
 const CLIPPED_AT: usize = 102 * 1024;
@@ -63,6 +65,11 @@ impl Template {
         let mut sample = Sample::new(used.iter().copied());
         let mut problems = self.unknown_names(&names, known, &sample);
         problems.extend(self.markup());
+        for LedAway { position, link } in led_away(&self.source.mjml, &self.environment, &sample.context()) {
+            let line = Some(line_at(&self.source.mjml, position));
+            let message = format!("link \"{link}\" {}", LinkFault::Host);
+            add(&mut problems, Problem { part: Part::Mjml, line, message, warning: false });
+        }
         match self.render_sample(&mut sample, known.kind) {
             Ok(mail) => {
                 problems.extend(size(&mail));

@@ -92,7 +92,7 @@ pub(crate) fn line_at(source: &str, position: usize) -> usize {
     1 + source.bytes().take(position).filter(|byte| *byte == b'\n').count()
 }
 
-fn value_of(json: &serde_json::Value) -> Value {
+pub(super) fn value_of(json: &serde_json::Value) -> Value {
     match json {
         serde_json::Value::Null => Value::from(()),
         serde_json::Value::Bool(truth) => Value::from(*truth),

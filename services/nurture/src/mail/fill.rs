@@ -3,6 +3,7 @@
 
 use super::edits::Edits;
 use super::fault::{Part, Place, RenderError};
+use super::home::Homes;
 use super::html::{Attribute, Tag, Token, flat, tokens};
 use super::markers::{Cut, Marked};
 use super::url::{LinkFault, UrlPiece, UrlUse, join};
@@ -12,7 +13,7 @@ use super::values::{as_text, escape};
 const READ: [&str; 6] = ["alt", "title", "aria-label", "lang", "dir", "summary"];
 
 /// Attributes that are addresses.
-const ADDRESSES: [&str; 9] =
+pub(super) const ADDRESSES: [&str; 9] =
     ["href", "xlink:href", "src", "background", "poster", "action", "formaction", "cite", "longdesc"];
 
 /// HTML of a mail.
@@ -28,9 +29,10 @@ pub(crate) struct Filled {
 ///
 /// # Errors
 /// [`RenderError::Spot`] and [`RenderError::Link`].
-pub(crate) fn fill(template: &str, html: &str, marked: &Marked) -> Result<Filled, RenderError> {
+pub(crate) fn fill(template: &str, html: &str, marked: &Marked, homes: &Homes<'_>) -> Result<Filled, RenderError> {
     let place = |line| Place { template: template.to_owned(), part: Part::Mjml, line };
-    let mut filler = Filler { html, marked, edits: Edits::default(), links: Vec::new(), filled: 0, place: &place };
+    let mut filler =
+        Filler { html, marked, homes, edits: Edits::default(), links: Vec::new(), filled: 0, place: &place };
     let tokens = tokens(html);
     let mut raw_text: Option<&str> = None;
     for token in flat(&tokens) {
@@ -67,9 +69,17 @@ pub(crate) fn is_inside(url: &str) -> bool {
     url.strip_prefix('#').is_some_and(is_name)
 }
 
+/// What the address in an attribute is for.
+pub(super) fn usage_of(tag: &Tag, attribute: &Attribute) -> UrlUse {
+    let is_link =
+        tag.name != "link" && matches!(attribute.name.as_str(), "href" | "xlink:href" | "action" | "formaction");
+    if is_link { UrlUse::Link } else { UrlUse::Resource }
+}
+
 struct Filler<'a> {
     html: &'a str,
     marked: &'a Marked,
+    homes: &'a Homes<'a>,
     edits: Edits,
     links: Vec<String>,
     filled: usize,
@@ -120,9 +130,8 @@ impl Filler<'_> {
     }
 
     fn address(&mut self, tag: &Tag, attribute: &Attribute) -> Result<(), RenderError> {
-        let is_link =
-            tag.name != "link" && matches!(attribute.name.as_str(), "href" | "xlink:href" | "action" | "formaction");
-        let usage = if is_link { UrlUse::Link } else { UrlUse::Resource };
+        let usage = usage_of(tag, attribute);
+        let is_link = usage == UrlUse::Link;
         if tag.name == "base" {
             return Err(self.link_fault(attribute, LinkFault::NoScheme));
         }
@@ -134,7 +143,10 @@ impl Filler<'_> {
             .iter()
             .map(|cut| match cut {
                 Cut::Text(text) => UrlPiece::Written(text),
-                Cut::Mark(number) => UrlPiece::Value(&self.marked.values[*number].value),
+                Cut::Mark(number) => match self.marked.values[*number].value.as_str() {
+                    value if self.homes.may_lead(value) => UrlPiece::Home(value),
+                    value => UrlPiece::Value(value),
+                },
             })
             .collect();
         let url = join(&pieces, usage).map_err(|fault| self.link_fault(attribute, fault))?;

@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 /// it wants an address, a label, a number or a list.
 const KINDS: usize = 4;
 
+/// A host that no template writes out: a value that is an address must not pass for one of the template's own.
+const NOWHERE: &str = "value.invalid";
+
 /// A made-up person.
 #[derive(Clone, Debug)]
 pub(super) struct Sample {
@@ -94,7 +97,7 @@ impl Sample {
 fn placeholder(kind: usize) -> Value {
     match kind {
         0 => json!("sample"),
-        1 => json!("https://www.example.com/sample"),
+        1 => json!(format!("https://{NOWHERE}/sample")),
         2 => json!(7),
         _ => json!(["sample"]),
     }

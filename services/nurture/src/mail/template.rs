@@ -5,6 +5,7 @@ use minijinja::Environment;
 use super::engine::{self, Written};
 use super::fault::{Part, Place, RenderError, TemplateError};
 use super::fill::fill;
+use super::home::Homes;
 use super::markers::{mark, prefix_for};
 use super::mjml;
 use super::plain_text;
@@ -133,7 +134,7 @@ impl Template {
             let line = fault.position.map(|position| engine::line_at(source, marked.origin(position)));
             RenderError::Mjml { at: Place { line, ..self.place(Part::Mjml) }, reason: marked.as_written(&fault.reason) }
         })?;
-        let filled = fill(&self.name, &html, &marked)?;
+        let filled = fill(&self.name, &html, &marked, &Homes::new(source, context))?;
         Ok((filled.html, filled.links))
     }
 

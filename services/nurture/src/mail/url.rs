@@ -1,5 +1,5 @@
-//! The address of a link, put together of what the template says and of values. A value never changes where the link leads
-//! beyond the place it was given: it is either the whole address, or one label of a host, or encoded inside path or query.
+//! The address of a link, put together of what the template says and of values. A value never decides where the link leads:
+//! scheme and host are written in the template or come from the deployment, and a value is encoded inside path or query.
 
 use std::fmt;
 
@@ -12,6 +12,8 @@ pub(crate) enum UrlPiece<'a> {
     Written(&'a str),
     /// Put in.
     Value(&'a str),
+    /// Put in, and it leads where the template or the deployment says ([`super::home::Homes`]): it may stand at the start.
+    Home(&'a str),
 }
 
 /// What an attribute's address is for.
@@ -41,7 +43,7 @@ pub enum LinkFault {
     Scheme(String),
     /// It has no host.
     NoHost,
-    /// A value would choose another host.
+    /// A value would choose the host, or be the address.
     Host,
     /// It has a name before the host.
     Userinfo,
@@ -58,7 +60,7 @@ impl fmt::Display for LinkFault {
             Self::Scheme(scheme) => write!(f, "is a {scheme}: address; use https, http, mailto or tel (https, http or cid for images)"),
             Self::NoHost => f.write_str("has no host"),
             Self::Host => f.write_str(
-                "lets a value choose the host; a value may be the whole address, a label before a dot, or stand behind the host and a slash",
+                "lets a value choose where it leads; write scheme and host into the template (https://www.example.com/...) and put values behind them",
             ),
             Self::Userinfo => f.write_str("has an @ before the host, which hides where it leads; leave it out"),
             Self::Character => f.write_str("holds a space or a character that addresses may not hold; write %20 for a space"),
@@ -86,17 +88,13 @@ enum Spot<'a> {
 pub(crate) fn join(pieces: &[UrlPiece<'_>], usage: UrlUse) -> Result<String, LinkFault> {
     let mut url = String::new();
     let mut has_value_in_path = false;
-    for (at, piece) in pieces.iter().enumerate() {
+    for piece in pieces {
         match piece {
             UrlPiece::Written(text) => url.push_str(if url.is_empty() { text.trim_start() } else { text }),
-            UrlPiece::Value(value) => {
-                let value = value.trim();
+            UrlPiece::Home(value) if url.is_empty() => url.push_str(value.trim()),
+            UrlPiece::Value(value) | UrlPiece::Home(value) => {
                 has_value_in_path |= matches!(spot(&url), Spot::Host(_) | Spot::Path);
-                let next = pieces[at + 1..].iter().find_map(|piece| match piece {
-                    UrlPiece::Written(text) => text.chars().next(),
-                    UrlPiece::Value(_) => None,
-                });
-                let encoded = fit(value, spot(&url), next)?;
+                let encoded = fit(value.trim(), spot(&url))?;
                 url.push_str(&encoded);
             }
         }
@@ -170,21 +168,15 @@ fn spot(url: &str) -> Spot<'_> {
 }
 
 /// A value, so that it stays in its place.
-fn fit(value: &str, spot: Spot<'_>, next: Option<char>) -> Result<String, LinkFault> {
+fn fit(value: &str, spot: Spot<'_>) -> Result<String, LinkFault> {
     match spot {
         _ if value.is_empty() => Ok(String::new()),
-        Spot::Start => Ok(value.to_owned()),
+        Spot::Start => Err(LinkFault::Host),
         Spot::Opaque => Err(LinkFault::NoScheme),
-        Spot::Host(host) => {
-            let is_label = value.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-            if is_label && next == Some('.') && (host.is_empty() || host.ends_with('.')) {
-                Ok(value.to_owned())
-            } else if !host.is_empty() && value.starts_with(['/', '?', '#']) {
-                Ok(encode(value, b"-._~:/?#[]@!$&'()*+,;=%"))
-            } else {
-                Err(LinkFault::Host)
-            }
+        Spot::Host(host) if !host.is_empty() && value.starts_with(['/', '?', '#']) => {
+            Ok(encode(value, b"-._~:/?#[]@!$&'()*+,;=%"))
         }
+        Spot::Host(_) => Err(LinkFault::Host),
         Spot::Path | Spot::Query => Ok(encode(value, b"-._~")),
         Spot::Mailbox => Ok(encode(value, b"-._~@+")),
         Spot::Number => Ok(encode(&value.replace(' ', ""), b"-.+()")),

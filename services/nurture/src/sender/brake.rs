@@ -23,6 +23,9 @@ pub async fn look(tx: &mut WriteTx, brakes: &Brakes) -> Result<(), PgError> {
     }
     let from = now.checked_sub(PERIOD).unwrap_or(Timestamp::MIN);
     let from = sending.brakes_from.map_or(from, |looked| looked.max(from));
+    if !store::report::any(tx.connection(), from).await? {
+        return Ok(());
+    }
     let rates = store::report::rates(tx.connection(), from).await?;
     if let Some(reason) = pulled(rates, brakes) {
         tracing::error!(

@@ -35,6 +35,8 @@ pub(super) struct Claimed {
     /// Of the event that entered him.
     pub(super) entry: BTreeMap<String, String>,
     pub(super) claimed_at: Timestamp,
+    /// It was put off for its domain's rate, and has a place in line.
+    pub(super) in_line: bool,
 }
 
 /// What came of a look.
@@ -43,6 +45,8 @@ pub(super) struct Page {
     pub(super) claimed: Vec<Claimed>,
     /// Mails that were decided about.
     pub(super) looked: usize,
+    /// No mail goes out at all.
+    pub(super) paused: bool,
 }
 
 /// Everything that is known about a page of mails.
@@ -63,7 +67,7 @@ impl Sender {
         let shared = &self.shared;
         let mut tx = shared.database.write_tx("claim_mails").await?;
         if store::sending::load(&mut *tx.connection()).await?.paused {
-            return Ok(Page::default());
+            return Ok(Page { paused: true, ..Page::default() });
         }
         let now = tx.now();
         let page = i64::try_from(limit * 4).unwrap_or(64).max(64);
@@ -161,8 +165,10 @@ impl Sender {
                 continue;
             }
             page.looked += 1;
-            let cause = None;
-            change.note(message.lead_id, message.message_id, compiled, &message.step, &input, &outcome, cause);
+            // Put off again for the same reason: nothing new was decided.
+            if outcome.result != "put_off" || message.reason != outcome.reason {
+                change.note(message.lead_id, message.message_id, compiled, &message.step, &input, &outcome, None);
+            }
             match outcome.result.as_str() {
                 "send" => {
                     busy.insert(message.email_hash.clone());
@@ -183,6 +189,7 @@ impl Sender {
 
     fn lease_to_us(&self, change: &mut Change<'_>, message: Message, held: &Held, compiled: &Arc<Compiled>) -> Claimed {
         let lease_owner = Self::new_lease_owner();
+        let in_line = message.reason == super::settle::RATE;
         let message = Message {
             lease_owner: Some(lease_owner),
             lease_until: change.setting.now.checked_add(self.lease()).ok(),
@@ -197,6 +204,7 @@ impl Sender {
             compiled: Arc::clone(compiled),
             entry: BTreeMap::new(),
             claimed_at: change.setting.now,
+            in_line,
         }
     }
 

@@ -82,7 +82,12 @@ pub fn write(letter: &Letter<'_>, config: &NurtureConfig, signer: &LinkSigner) -
     };
     let link = |path: &str, kind| format!("{}/{path}/{}", config.public_url, signer.sign(kind, letter.message_id, 0));
     let unsubscribe_page = link("u", LinkKind::Unsubscribe);
-    let context = context(letter, config, &from, &unsubscribe_page, &link("p", LinkKind::Preferences));
+    let pages = LinksContext {
+        unsubscribe: Some(unsubscribe_page.clone()),
+        preferences: Some(link("p", LinkKind::Preferences)),
+        confirm: Some(link("d", LinkKind::Confirm)),
+    };
+    let context = context(letter, config, &from, pages);
     let rendered = template.render(&context.to_value(), kind)?;
     let tracked = track(&rendered, &config.public_url, signer, letter.message_id)?;
     let mut links = vec![String::new(); tracked.destinations.len()];
@@ -98,7 +103,7 @@ pub fn write(letter: &Letter<'_>, config: &NurtureConfig, signer: &LinkSigner) -
         .map(|domain| Mailbox { name: from.name.clone(), email: signer.reply_address(letter.message_id, domain) });
     let unsubscribe = (kind == MailKind::Marketing)
         .then(|| Unsubscribe { one_click: unsubscribe_page, mailto: config.sender.unsubscribe_mailto.clone() });
-    let composed = compose(&Outgoing {
+    let mut composed = compose(&Outgoing {
         message_id: letter.message_id,
         message_id_domain: config.sender.message_id_domain().to_owned(),
         from,
@@ -113,16 +118,15 @@ pub fn write(letter: &Letter<'_>, config: &NurtureConfig, signer: &LinkSigner) -
         feedback_id: Some(format!("{}:{}:{}:leadflow", letter.step, letter.compiled.version, journey.journey_id)),
         date: letter.date,
     })?;
+    if let Some(provider) = config.sender.provider {
+        let message_id = composed.message_id_header.trim_matches(['<', '>']);
+        let lines = provider.header_lines(message_id).into_bytes();
+        composed.bytes.splice(0..0, lines);
+    }
     Ok(Ready { composed, links, subject: rendered.subject })
 }
 
-fn context(
-    letter: &Letter<'_>,
-    config: &NurtureConfig,
-    from: &Mailbox,
-    unsubscribe: &str,
-    preferences: &str,
-) -> MailContext {
+fn context(letter: &Letter<'_>, config: &NurtureConfig, from: &Mailbox, links: LinksContext) -> MailContext {
     let lead = letter.lead;
     let contact = lead.contact.clone().unwrap_or_default();
     let text = |text: &str| Value::String(text.to_owned());
@@ -148,11 +152,7 @@ fn context(
             email: from.email.clone(),
             postal_address: config.sender.postal_address.clone(),
         },
-        links: LinksContext {
-            unsubscribe: Some(unsubscribe.to_owned()),
-            preferences: Some(preferences.to_owned()),
-            confirm: None,
-        },
+        links,
         event: letter
             .entry
             .iter()

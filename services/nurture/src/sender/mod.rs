@@ -17,11 +17,13 @@ use std::time::Duration;
 
 use leadflow_platform::health::Health;
 use leadflow_platform::identity_key::IdentityKey;
+use leadflow_platform::outage::Outage;
 use leadflow_platform::outbox::PublisherHandle;
 use leadflow_platform::pg::{Database, PgError};
 use leadflow_platform::run::Tasks;
 use leadflow_platform::timers::{self, Next};
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use self::wake::Wakers;
@@ -49,12 +51,15 @@ struct Shared {
     identity_key: Arc<IdentityKey>,
     journeys: Arc<Journeys>,
     relay: Relay,
+    outage: Outage,
     signer: LinkSigner,
     publisher: PublisherHandle,
     wakers: Wakers,
     /// Mails under way at a time.
     turns: Arc<Semaphore>,
     tasks: Tasks,
+    /// The drain begins: nothing new is claimed.
+    stop: CancellationToken,
 }
 
 /// What a sender is made of.
@@ -89,18 +94,24 @@ impl Sender {
             config: parts.config,
             identity_key: parts.identity_key,
             journeys: parts.journeys,
+            outage: Outage::of("relay", parts.relay.to_string(), "Mails wait"),
             relay: parts.relay,
             signer,
             publisher: parts.publisher,
             wakers: parts.wakers,
             turns: Arc::new(Semaphore::new(pool_size)),
             tasks: tasks.handle(),
+            stop: tasks.stop_token(),
         };
         Self { shared: Arc::new(shared) }
     }
 
     /// Starts the loops of this process.
     pub fn start(self, tasks: &Tasks, health: &Health) {
+        let (check, outage) = (health.register("relay"), self.shared.outage.clone());
+        check.degraded_while(move || outage.describe());
+        check.ready();
+        self.start_brake(tasks, health);
         let database = self.shared.database.clone();
         let wake = Arc::clone(&self.shared.wakers.mails);
         let sender = self.clone();
@@ -115,6 +126,21 @@ impl Sender {
         });
     }
 
+    /// Bounces and complaints also come back by mail and by hooks, hours later: whoever reads them does not look.
+    fn start_brake(&self, tasks: &Tasks, health: &Health) {
+        let (sender, database) = (self.clone(), self.shared.database.clone());
+        let idle = Arc::new(tokio::sync::Notify::new());
+        timers::poll_loop(tasks, health, &database, "brakes", INTERVAL, idle, move || {
+            let sender = sender.clone();
+            async move {
+                let mut tx = sender.shared.database.write_tx("brakes").await?;
+                brake::look(&mut tx, &sender.shared.config.brakes).await?;
+                tx.commit().await?;
+                Ok(Next::Rest)
+            }
+        });
+    }
+
     /// Claims as many mails as there are free turns, and lets each go its way in a task of its own.
     async fn step(&self) -> anyhow::Result<Next> {
         let shared = &self.shared;
@@ -124,13 +150,14 @@ impl Sender {
             Some(_) => {}
         }
         // At least one turn, then as many as are free anyway.
-        let Ok(first) = Arc::clone(&shared.turns).acquire_owned().await else { return Ok(Next::Rest) };
+        let first = shared.stop.run_until_cancelled(Arc::clone(&shared.turns).acquire_owned()).await;
+        let Some(Ok(first)) = first else { return Ok(Next::Rest) };
         let mut turns = vec![first];
         while let Ok(turn) = Arc::clone(&shared.turns).try_acquire_owned() {
             turns.push(turn);
         }
         let page = self.claim(turns.len()).await?;
-        let (claimed, looked) = (page.claimed, page.looked);
+        let (claimed, looked, paused) = (page.claimed, page.looked, page.paused);
         for mail in claimed {
             let Some(turn) = turns.pop() else { break };
             let sender = self.clone();
@@ -142,11 +169,17 @@ impl Sender {
                 Ok(())
             });
         }
-        Ok(if looked == 0 { Next::Within(BUSY_PAUSE) } else { Next::AtOnce })
+        Ok(match looked {
+            // Until somebody resumes.
+            _ if paused => Next::Rest,
+            0 => Next::Within(BUSY_PAUSE),
+            _ => Next::AtOnce,
+        })
     }
 
+    /// Of a claim, until DATA begins; renewed while the relay takes its time.
     fn lease(&self) -> Duration {
-        self.shared.config.smtp.longest_open() + Duration::from_secs(30)
+        self.shared.config.smtp.timeouts.claim.get()
     }
 
     fn transmit_lease(&self) -> Duration {

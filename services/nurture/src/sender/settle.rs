@@ -37,6 +37,9 @@ pub(super) enum Settled {
     Released,
 }
 
+/// Reason of a mail that has a place in the line of its domain.
+pub(super) const RATE: &str = "rate";
+
 /// Minutes until the next attempt, by attempts that failed.
 const BACKOFF: [i64; 8] = [1, 5, 15, 60, 120, 240, 480, 960];
 
@@ -77,7 +80,7 @@ impl Sender {
             let now = tx.now();
             store::enrollment::wake(tx.connection(), &enrollments, now).await?;
         }
-        self.brake(&mut tx, settled).await?;
+        self.brake(&mut tx, claimed, settled).await?;
         outbox::append(&mut tx, &change.outbox).await?;
         let has_outbox = !change.outbox.is_empty();
         tx.commit().await?;
@@ -90,9 +93,11 @@ impl Sender {
         Ok(())
     }
 
-    /// A wave of bounces at the relay stops everything, as reports do.
-    async fn brake(&self, tx: &mut WriteTx, settled: Settled) -> Result<(), PgError> {
+    /// A wave of bounces at the relay stops everything at once, as reports do.
+    async fn brake(&self, tx: &mut WriteTx, claimed: &Claimed, settled: Settled) -> Result<(), PgError> {
         if let Settled::Failed { bounced: true, .. } = settled {
+            let now = tx.now();
+            store::report::insert(tx.connection(), claimed.message.message_id, "hard_bounce", now).await?;
             brake::look(tx, &self.shared.config.brakes).await?;
         }
         Ok(())

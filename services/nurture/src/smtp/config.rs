@@ -47,6 +47,9 @@ pub struct SmtpConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SmtpTimeouts {
+    /// A mail whose process died before DATA is taken over by another after so long; a process that lives says so three
+    /// times in it.
+    pub claim: Seconds,
     /// For a free connection of the pool.
     pub pool: Seconds,
     /// For the name to be resolved and the connection to stand.
@@ -66,6 +69,7 @@ pub struct SmtpTimeouts {
 impl Default for SmtpTimeouts {
     fn default() -> Self {
         Self {
+            claim: Seconds(Duration::from_secs(30)),
             pool: Seconds(Duration::from_secs(30)),
             connect: Seconds(Duration::from_secs(10)),
             greeting: Seconds(Duration::from_secs(30)),
@@ -122,14 +126,6 @@ impl SmtpConfig {
             helo_name: None,
             timeouts: SmtpTimeouts::default(),
         }
-    }
-
-    /// The longest that [`Relay::open`](super::Relay::open) may take: a lease on a message has to be longer.
-    #[must_use]
-    pub fn longest_open(&self) -> Duration {
-        let times = &self.timeouts;
-        // RSET of a tired connection, then EHLO, STARTTLS with a second EHLO (twice the time), AUTH, MAIL, RCPT.
-        times.pool.get() + times.connect.get() + times.greeting.get() + times.command.get() * 7
     }
 
     /// The longest that [`Ready::transmit`](super::Ready::transmit) may take.

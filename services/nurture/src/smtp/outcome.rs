@@ -5,8 +5,6 @@ use super::blame::{Blame, classify};
 /// How far an attempt had come. Everything here lies before DATA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Phase {
-    /// The rate of the recipient's domain.
-    Rate,
     /// Waiting for a free connection.
     Pool,
     /// Resolving and connecting; with `smtps://` everything up to EHLO.
@@ -30,7 +28,6 @@ impl Phase {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            Phase::Rate => "rate",
             Phase::Pool => "pool",
             Phase::Connect => "connect",
             Phase::Greeting => "greeting",

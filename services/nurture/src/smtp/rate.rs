@@ -28,45 +28,70 @@ struct Pace {
 
 #[derive(Debug)]
 struct Domains {
-    /// When the next mail would be due if all were spread evenly.
-    due: HashMap<String, Instant>,
+    by_name: HashMap<String, Domain>,
     prune_at: usize,
+}
+
+/// What is known of one domain.
+#[derive(Clone, Copy, Debug)]
+struct Domain {
+    /// When the next mail would be due if all were spread evenly.
+    due: Instant,
+    /// End of the queue of those that were told to come again: each has a time of its own.
+    queue: Instant,
 }
 
 impl Rates {
     /// `None`: no limit.
     pub(super) fn new(per_minute: Option<NonZeroU32>) -> Self {
-        let domains = Mutex::new(Domains { due: HashMap::new(), prune_at: MANY });
+        let domains = Mutex::new(Domains { by_name: HashMap::new(), prune_at: MANY });
         Self { pace: per_minute.map(Pace::new), domains }
     }
 
     /// How long until a mail may go to this domain; `None`: now.
-    pub(super) fn wait(&self, domain: &str, now: Instant) -> Option<Duration> {
+    #[cfg(test)]
+    fn wait(&self, domain: &str, now: Instant) -> Option<Duration> {
         let pace = self.pace?;
-        let due = self.domains().due.get(&key(domain)).copied();
+        let due = self.domains().by_name.get(&key(domain)).map(|domain| domain.due);
         pace.wait(due, now)
     }
 
-    /// Takes one mail's place, or says how long there is none.
-    pub(super) fn take(&self, domain: &str, now: Instant) -> Result<(), Duration> {
+    /// Takes one mail's place, or says when to come again. Whoever comes again (`queued`) goes before whoever is new: new
+    /// ones stand in line behind all that were told a time, so that nobody comes in vain more than once or twice.
+    pub(super) fn take(&self, domain: &str, queued: bool, now: Instant) -> Result<(), Duration> {
         let Some(pace) = self.pace else { return Ok(()) };
         let mut domains = self.domains();
         let key = key(domain);
-        let due = domains.due.get(&key).copied();
-        if let Some(wait) = pace.wait(due, now) {
-            return Err(wait);
+        let known = domains.by_name.get(&key).copied();
+        let (due, queue) = known.map_or((None, now), |domain| (Some(domain.due), domain.queue.max(now)));
+        let wait = pace.wait(due, now);
+        let first_in_line = queued || queue <= now;
+        if wait.is_none() && first_in_line {
+            let due = due.map_or(now, |due| due.max(now)) + pace.interval;
+            domains.by_name.insert(key, Domain { due, queue });
+            domains.prune(now);
+            return Ok(());
         }
-        let due = due.map_or(now, |due| due.max(now)) + pace.interval;
-        domains.due.insert(key, due);
-        if domains.due.len() >= domains.prune_at {
-            domains.due.retain(|_, due| *due > now);
-            domains.prune_at = MANY.max(domains.due.len() * 2);
+        let place = if queued { now + wait.unwrap_or_default() } else { queue.max(now + wait.unwrap_or_default()) };
+        if !queued {
+            let due = due.unwrap_or(now);
+            domains.by_name.insert(key, Domain { due, queue: place + pace.interval });
         }
-        Ok(())
+        Err((place - now).max(Duration::from_millis(1)))
     }
 
     fn domains(&self) -> MutexGuard<'_, Domains> {
         self.domains.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Domains {
+    /// Forgets domains of whom nothing is to be remembered.
+    fn prune(&mut self, now: Instant) {
+        if self.by_name.len() >= self.prune_at {
+            self.by_name.retain(|_, domain| domain.due > now || domain.queue > now);
+            self.prune_at = MANY.max(self.by_name.len() * 2);
+        }
     }
 }
 
@@ -103,14 +128,14 @@ mod tests {
     #[test]
     fn domains_do_not_share_and_case_does_not_matter() {
         let (rates, now) = (rates(1), Instant::now());
-        assert_eq!(rates.take("example.test", now), Ok(()));
-        assert_eq!(rates.take("EXAMPLE.test", now), Err(WINDOW));
+        assert_eq!(rates.take("example.test", true, now), Ok(()));
+        assert_eq!(rates.take("EXAMPLE.test", true, now), Err(WINDOW));
         assert_eq!(rates.wait("Example.Test", now + Duration::from_secs(59)), Some(Duration::from_secs(1)));
         assert_eq!(rates.wait("example.test", now + WINDOW), None);
         assert_eq!(rates.wait("other.test", now), None);
-        assert_eq!(rates.take("other.test", now), Ok(()));
+        assert_eq!(rates.take("other.test", true, now), Ok(()));
         let unlimited = Rates::new(None);
-        assert!((0..10_000).all(|_| unlimited.take("example.test", now).is_ok()));
+        assert!((0..10_000).all(|_| unlimited.take("example.test", false, now).is_ok()));
     }
 
     #[test]
@@ -119,9 +144,44 @@ mod tests {
         assert!((0..1000).all(|_| rates.wait("example.test", now).is_none()));
         for number in 0..10_000_u32 {
             let later = now + Duration::from_secs(u64::from(number) * 60);
-            rates.take(&format!("d{number}.test"), later).unwrap();
+            rates.take(&format!("d{number}.test"), true, later).unwrap();
         }
-        assert!(rates.domains().due.len() <= MANY);
+        assert!(rates.domains().by_name.len() <= MANY);
+    }
+
+    #[test]
+    fn whoever_is_told_a_time_goes_then_and_nobody_comes_three_times_in_vain() {
+        let (rates, start) = (rates(60), Instant::now());
+        // Four hundred want to go at once; each comes again when it was told to.
+        let mut coming: std::collections::BinaryHeap<std::cmp::Reverse<(Instant, u32, u32)>> =
+            (0..400).map(|number| std::cmp::Reverse((start, number, 0))).collect();
+        let (mut gone, mut most) = (Vec::new(), 0);
+        while let Some(std::cmp::Reverse((now, number, times))) = coming.pop() {
+            match rates.take("example.test", times > 0, now) {
+                Ok(()) => gone.push((now, number)),
+                Err(wait) => {
+                    most = most.max(times + 1);
+                    coming.push(std::cmp::Reverse((now + wait, number, times + 1)));
+                }
+            }
+        }
+        assert_eq!(gone.len(), 400);
+        assert!(most <= 2, "somebody came {most} times in vain");
+        assert!(gone.is_sorted_by_key(|(_, number)| *number), "in the order in which they came");
+        let took = gone.last().unwrap().0 - start;
+        assert!(took < Duration::from_secs(480), "{took:?}");
+    }
+
+    #[test]
+    fn somebody_new_does_not_take_the_place_of_those_in_line() {
+        let (rates, now) = (rates(1), Instant::now());
+        assert_eq!(rates.take("example.test", false, now), Ok(()));
+        let first = rates.take("example.test", false, now).unwrap_err();
+        let second = rates.take("example.test", false, now).unwrap_err();
+        assert_eq!((first, second), (WINDOW, WINDOW * 2));
+        let later = now + first;
+        assert_eq!(rates.take("example.test", false, later), Err(WINDOW * 2), "behind both");
+        assert_eq!(rates.take("example.test", true, later), Ok(()));
     }
 
     proptest! {
@@ -131,7 +191,7 @@ mod tests {
             let mut taken: Vec<Instant> = Vec::new();
             for gap in gaps {
                 now += Duration::from_millis(gap);
-                match (rates.wait("example.test", now), rates.take("example.test", now)) {
+                match (rates.wait("example.test", now), rates.take("example.test", true, now)) {
                     (None, Ok(())) => taken.push(now),
                     (Some(wait), Err(same)) => {
                         prop_assert_eq!(wait, same);
@@ -150,7 +210,7 @@ mod tests {
             let (rates, start) = (rates(per_minute), Instant::now());
             let (mut now, mut taken) = (start, 0_u32);
             while now < start + WINDOW * 10 {
-                match rates.take("example.test", now) {
+                match rates.take("example.test", true, now) {
                     Ok(()) => taken += 1,
                     Err(wait) => now += wait,
                 }

@@ -40,6 +40,14 @@ impl std::fmt::Debug for Relay {
     }
 }
 
+/// "the relay at mail.example:587"
+impl std::fmt::Display for Relay {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let target = &self.inner.dialer.target;
+        write!(formatter, "the relay at {}:{}", target.host, target.port)
+    }
+}
+
 impl Relay {
     /// Reads the configuration; connects to nothing.
     ///
@@ -58,17 +66,14 @@ impl Relay {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Takes a free connection or makes one, and says MAIL and RCPT. The addresses are bare (`ada@example.test`). It takes the
-    /// place of one mail in the rate of the recipient's domain; without one it refuses with [`Phase::Rate`].
+    /// Takes a free connection or makes one, and says MAIL and RCPT. The addresses are bare (`ada@example.test`). Whoever has
+    /// not been admitted ([`Relay::admit`]) breaks the rate of the domain.
     ///
     /// # Errors
     /// [`Refusal`]: not sent, for certain.
     pub async fn open(&self, from: &str, to: &str) -> Result<Ready, Refusal> {
         let sender = address(from, Phase::Mail)?;
         let recipient = address(to, Phase::Rcpt)?;
-        if self.not_before(recipient.domain(), Instant::now()).is_some() {
-            return Err(too_fast());
-        }
         let permit = self.inner.pool.permit(self.inner.patience).await.ok_or_else(|| Refusal::Transient {
             code: None,
             text: "no connection was free in time".to_owned(),
@@ -98,10 +103,12 @@ impl Relay {
         }
     }
 
-    /// How long until a mail to this domain may go; `None`: now. A look only, the place is taken by [`Relay::open`].
-    #[must_use]
-    pub fn not_before(&self, domain: &str, now: Instant) -> Option<Duration> {
-        self.inner.rates.wait(domain, now)
+    /// Takes the place of one mail in the rate of this domain. `queued`: it was told before to come again now.
+    ///
+    /// # Errors
+    /// After how long it is to come again; no relay was asked.
+    pub fn admit(&self, domain: &str, queued: bool, now: Instant) -> Result<(), Duration> {
+        self.inner.rates.take(domain, queued, now)
     }
 
     /// Whether the relay takes us: connects anew, beside the pool, up to AUTH, and leaves. Sends nothing.
@@ -138,9 +145,6 @@ impl Relay {
                 parameters.push(MailParameter::SmtpUtfEight);
             }
         }
-        if self.inner.rates.take(to.domain(), Instant::now()).is_err() {
-            return Err(Stopped::Ours(too_fast()));
-        }
         let time = self.inner.dialer.times.command.get();
         let mail = connection.say(Mail::new(Some(from), parameters), 200, time).await;
         mail.map_err(|failure| Stopped::Relay(failure, Phase::Mail))?;
@@ -156,10 +160,6 @@ enum Stopped {
     Ours(Refusal),
     /// The relay did not take it, or did not answer.
     Relay(Failure, Phase),
-}
-
-fn too_fast() -> Refusal {
-    Refusal::Transient { code: None, text: "the rate of this domain is used up".to_owned(), phase: Phase::Rate }
 }
 
 fn address(text: &str, phase: Phase) -> Result<Address, Refusal> {

@@ -11,6 +11,9 @@ use uuid::Uuid;
 
 use super::{column, to_sql};
 
+/// Consent that a stop withdraws and a confirmation gives, unless the journey of the mail has a purpose of its own.
+pub const MARKETING: &str = "marketing_email";
+
 /// What somebody said about a purpose.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Consent {
@@ -154,6 +157,35 @@ pub async fn lift(connection: &mut PgConnection, email_hash: &[u8], at: Timestam
         .bind(to_sql(at))
         .execute(connection)
         .await?;
+    Ok(())
+}
+
+/// A lead has another address: what its person said "no" to by our doors goes there too, unless something newer was said.
+/// Whoever said stop a moment ago is not to be mailed at an address of which we hear only now. Locks of both are held.
+///
+/// # Errors
+/// As the database says.
+pub async fn carry(connection: &mut PgConnection, from: &[u8], to: &[u8]) -> Result<(), PgError> {
+    for sql in [
+        "insert into consent (email_hash, purpose, given, at, source, event_id)
+         select $2, purpose, given, at, source, event_id from consent
+         where email_hash = $1 and not given and source <> 'lead'
+         on conflict (email_hash, purpose) do update
+             set given = excluded.given, at = excluded.at, source = excluded.source, event_id = excluded.event_id
+             where (consent.at, not consent.given) < (excluded.at, not excluded.given)",
+        "insert into suppression (email_hash, reason, at)
+         select $2, s.reason, s.at from suppression s
+         where s.email_hash = $1 and s.reason = 'unsubscribed'
+             and not exists (select from consent c
+                 where c.email_hash = $2 and c.purpose = 'marketing_email' and c.given and c.at > s.at)
+         on conflict do nothing",
+        "insert into preference (email_hash, topic, wanted, at)
+         select $2, topic, wanted, at from preference where email_hash = $1 and not wanted
+         on conflict (email_hash, topic) do update set wanted = excluded.wanted, at = excluded.at
+             where preference.at < excluded.at",
+    ] {
+        sqlx::query(sql).bind(from).bind(to).execute(&mut *connection).await?;
+    }
     Ok(())
 }
 

@@ -52,16 +52,20 @@ pub async fn enrollments(connection: &mut PgConnection, now: Timestamp, limit: i
     Ok(rows)
 }
 
-/// How long until the next mail may go out; none: the ledger has nothing queued.
+/// How long until the next mail may be claimed; none: the ledger has nothing queued. Somebody else's claim that hangs hides
+/// nothing that is due behind it.
 ///
 /// # Errors
 /// As the database says.
 pub async fn next_message(pool: &PgPool) -> Result<Option<Duration>, PgError> {
     let seconds: Option<f64> = sqlx::query_scalar(
-        "select extract(epoch from greatest(not_before, lease_until) - clock())::float8 from message
-         where state = 1 order by not_before limit 1",
+        "select extract(epoch from least(
+             (select not_before from message where state = 1 and (lease_until is null or lease_until <= n.now)
+                 order by not_before limit 1),
+             (select min(lease_until) from message where state = 1 and lease_until > n.now)) - n.now)::float8
+         from (select clock() as now) n",
     )
-    .fetch_optional(pool)
+    .fetch_one(pool)
     .await?;
     Ok(pause(seconds))
 }

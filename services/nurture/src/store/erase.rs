@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use super::to_sql;
 
-/// Removes contexts, inputs of decisions, destinations of links and bodies of calls of a lead.
+/// Removes contexts, inputs of decisions, destinations of links and who followed them, former addresses and bodies of calls of
+/// a lead.
 ///
 /// # Errors
 /// As the database says.
@@ -17,8 +18,12 @@ pub async fn lead(connection: &mut PgConnection, lead_id: Uuid) -> Result<(), Pg
         "update enrollment set context = null, trace = null, instance_key = '' where lead_id = $1 and state in (3, 4)",
         "update decision set input = null where lead_id = $1",
         "update message set links = '{}' where lead_id = $1",
+        "delete from link_hit where message_id in (select message_id from message where lead_id = $1)",
+        "delete from sample where lead_id = $1",
+        "delete from former_address where lead_id = $1",
         "update webhook_call set body = ''::bytea, state = case when state = 1 then 4 else state end,
-             reason = case when state = 1 then 'erased' else reason end where lead_id = $1",
+             reason = case when state = 1 then 'erased' else reason end,
+             settled_at = case when state = 1 then clock() else settled_at end where lead_id = $1",
     ] {
         sqlx::query(sql).bind(lead_id).execute(&mut *connection).await?;
     }
@@ -43,8 +48,6 @@ pub async fn contact(connection: &mut PgConnection, email_hash: &[u8], at: Times
         "delete from consent where email_hash = $1",
         "delete from preference where email_hash = $1",
         "update consent_proof set address = null where email_hash = $1",
-        "delete from link_hit where message_id in (
-             select m.message_id from lead l join message m using (lead_id) where l.email_hash = $1)",
     ] {
         sqlx::query(sql).bind(email_hash).execute(&mut *connection).await?;
     }

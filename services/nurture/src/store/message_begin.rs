@@ -1,8 +1,10 @@
 //! Table `message`: the one statement between a claim and DATA, and who is being written to at this moment.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use leadflow_platform::pg::PgError;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgExecutor};
 use uuid::Uuid;
 
 use super::to_sql;
@@ -22,10 +24,12 @@ pub struct Begin<'a> {
     pub links: &'a [String],
     /// It needs consent.
     pub marketing: bool,
+    /// To this purpose.
+    pub purpose: &'a str,
 }
 
 /// The last look before DATA, and the mark that DATA begins, in one statement under the lock of the contact: still queued,
-/// still ours, nobody said stop, the journey goes on, mails go out at all. False: not this one any more.
+/// still ours, nobody said stop or took his consent back, the journey goes on, mails go out at all. False: not this one any more.
 ///
 /// # Errors
 /// As the database says.
@@ -35,6 +39,8 @@ pub async fn begin(connection: &mut PgConnection, begin: &Begin<'_>) -> Result<b
          where m.message_id = $1 and m.state = 1 and m.lease_owner = $2
              and not exists (select from suppression s where s.email_hash = m.email_hash
                  and ($6 or s.reason <> 'unsubscribed'))
+             and (not $6 or exists (
+                 select from consent c where c.email_hash = m.email_hash and c.purpose = $7 and c.given))
              and not exists (select from sending where paused)
              and (m.enrollment_id is null or exists (
                  select from enrollment e where e.enrollment_id = m.enrollment_id and e.state = 1))",
@@ -45,6 +51,7 @@ pub async fn begin(connection: &mut PgConnection, begin: &Begin<'_>) -> Result<b
     .bind(to_sql(begin.now))
     .bind(begin.links)
     .bind(begin.marketing)
+    .bind(begin.purpose)
     .execute(connection)
     .await?;
     Ok(done.rows_affected() == 1)
@@ -69,6 +76,28 @@ pub async fn begin_blindly(connection: &mut PgConnection, begin: &Begin<'_>) -> 
     Ok(done.rows_affected() == 1)
 }
 
+/// Makes a claim last for `lease` from now. False: it is somebody else's, or over.
+///
+/// # Errors
+/// As the database says.
+pub async fn renew(
+    executor: impl PgExecutor<'_>,
+    message_id: Uuid,
+    lease_owner: Uuid,
+    lease: Duration,
+) -> Result<bool, PgError> {
+    let done = sqlx::query(
+        "update message set lease_until = clock() + make_interval(secs => $3)
+         where message_id = $1 and state = 1 and lease_owner = $2",
+    )
+    .bind(message_id)
+    .bind(lease_owner)
+    .bind(lease.as_secs_f64())
+    .execute(executor)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
 /// Those of these contacts to whom somebody is about to write at this moment: the cap counts a mail only from its DATA on,
 /// so they go one by one.
 ///
@@ -86,13 +115,13 @@ pub async fn busy(connection: &mut PgConnection, hashes: &[&[u8]], now: Timestam
     Ok(rows)
 }
 
-/// Whether a mail to this contact is in DATA at this moment.
+/// Whether a mail to one of these contacts is in DATA at this moment.
 ///
 /// # Errors
 /// As the database says.
-pub async fn is_sending(connection: &mut PgConnection, email_hash: &[u8]) -> Result<bool, PgError> {
-    let found = sqlx::query_scalar("select exists (select from message where email_hash = $1 and state = 2)")
-        .bind(email_hash)
+pub async fn is_sending(connection: &mut PgConnection, hashes: &[&[u8]]) -> Result<bool, PgError> {
+    let found = sqlx::query_scalar("select exists (select from message where email_hash = any($1) and state = 2)")
+        .bind(hashes)
         .fetch_one(connection)
         .await?;
     Ok(found)

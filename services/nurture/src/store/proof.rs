@@ -26,12 +26,28 @@ pub struct Proof {
     pub source: String,
 }
 
-/// Keeps it. False: this question had been answered before.
+/// Whether this question was answered with yes before.
 ///
 /// # Errors
 /// As the database says.
-pub async fn insert(connection: &mut PgConnection, proof: &Proof) -> Result<bool, PgError> {
-    let done = sqlx::query(
+pub async fn is_answered(connection: &mut PgConnection, proof: &Proof) -> Result<bool, PgError> {
+    let found = sqlx::query_scalar(
+        "select exists (select from consent_proof where email_hash = $1 and purpose = $2 and asked_at = $3)",
+    )
+    .bind(&proof.email_hash)
+    .bind(&proof.purpose)
+    .bind(to_sql(proof.asked_at))
+    .fetch_one(connection)
+    .await?;
+    Ok(found)
+}
+
+/// Keeps it, beside earlier answers to the same question.
+///
+/// # Errors
+/// As the database says.
+pub async fn insert(connection: &mut PgConnection, proof: &Proof) -> Result<(), PgError> {
+    sqlx::query(
         "insert into consent_proof (email_hash, purpose, text_version, asked_at, confirmed_at, address, source)
          values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing",
     )
@@ -44,7 +60,7 @@ pub async fn insert(connection: &mut PgConnection, proof: &Proof) -> Result<bool
     .bind(&proof.source)
     .execute(connection)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(())
 }
 
 /// Of an address, oldest first.
@@ -55,7 +71,7 @@ pub async fn of_contact(connection: &mut PgConnection, email_hash: &[u8]) -> Res
     type Row = (String, String, SqlTimestamp, SqlTimestamp, Option<String>, String);
     let rows: Vec<Row> = sqlx::query_as(
         "select purpose, text_version, asked_at, confirmed_at, address, source from consent_proof
-         where email_hash = $1 and confirmed_at is not null order by asked_at",
+         where email_hash = $1 order by asked_at, confirmed_at",
     )
     .bind(email_hash)
     .fetch_all(connection)

@@ -24,6 +24,21 @@ pub async fn insert(connection: &mut PgConnection, message_id: Uuid, kind: &str,
     Ok(())
 }
 
+/// Whether there is any report that pulls a brake since `from`.
+///
+/// # Errors
+/// As the database says.
+pub async fn any(connection: &mut PgConnection, from: Timestamp) -> Result<bool, PgError> {
+    let any = sqlx::query_scalar(
+        "select exists (select from report where kind = 'hard_bounce' and at > $1)
+             or exists (select from report where kind = 'complaint' and at > $1)",
+    )
+    .bind(to_sql(from))
+    .fetch_one(connection)
+    .await?;
+    Ok(any)
+}
+
 /// Of a period: mails that went out, hard bounces, complaints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rates {

@@ -37,6 +37,8 @@ pub struct Call {
     pub body: Vec<u8>,
     /// Attempts before this one.
     pub attempt: i32,
+    /// Its endpoint is given up: nobody is to be asked.
+    pub disabled: bool,
 }
 
 /// New calls.
@@ -76,7 +78,7 @@ pub async fn claim(
     lease: Duration,
 ) -> Result<Vec<Call>, PgError> {
     let until = now.checked_add(lease).unwrap_or(now);
-    let rows: Vec<(Uuid, String, Vec<u8>, i32)> = sqlx::query_as(
+    let rows: Vec<(Uuid, String, Vec<u8>, i32, bool)> = sqlx::query_as(
         "update webhook_call c set lease_owner = $1, lease_until = $4, attempt = c.attempt + 1
          from (select w.webhook_call_id from (
                  select distinct on (endpoint) webhook_call_id from webhook_call
@@ -86,7 +88,8 @@ pub async fn claim(
              join webhook_call l using (webhook_call_id)
              for no key update of l skip locked) due
          where c.webhook_call_id = due.webhook_call_id and c.state = 1
-         returning c.webhook_call_id, c.endpoint, c.body, c.attempt - 1",
+         returning c.webhook_call_id, c.endpoint, c.body, c.attempt - 1, exists (
+             select from webhook_endpoint e where e.endpoint = c.endpoint and e.disabled_at is not null)",
     )
     .bind(owner)
     .bind(busy)
@@ -94,19 +97,28 @@ pub async fn claim(
     .bind(to_sql(until))
     .fetch_all(connection)
     .await?;
-    let read = |(webhook_call_id, endpoint, body, attempt)| Call { webhook_call_id, endpoint, body, attempt };
+    let read = |(webhook_call_id, endpoint, body, attempt, disabled)| Call {
+        webhook_call_id,
+        endpoint,
+        body,
+        attempt,
+        disabled,
+    };
     Ok(rows.into_iter().map(read).collect())
 }
 
-/// How long until the next call is due; none: there is none.
+/// How long until the next call of an endpoint that is not among `busy` is due; none: there is none. Calls that somebody has
+/// claimed are left out: one that takes long would else hide those behind it.
 ///
 /// # Errors
 /// As the database says.
-pub async fn next(executor: impl PgExecutor<'_>) -> Result<Option<f64>, PgError> {
+pub async fn next(executor: impl PgExecutor<'_>, busy: &[String]) -> Result<Option<f64>, PgError> {
     let seconds = sqlx::query_scalar(
-        "select extract(epoch from greatest(not_before, lease_until) - clock())::float8 from webhook_call
-         where state = 1 order by not_before limit 1",
+        "select extract(epoch from not_before - clock())::float8 from webhook_call
+         where state = 1 and (lease_until is null or lease_until <= clock()) and not (endpoint = any($1))
+         order by not_before limit 1",
     )
+    .bind(busy)
     .fetch_optional(executor)
     .await?;
     Ok(seconds)

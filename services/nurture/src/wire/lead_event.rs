@@ -65,6 +65,14 @@ pub struct Report {
     pub at: Timestamp,
 }
 
+impl Report {
+    /// Somebody wants no more marketing mails.
+    #[must_use]
+    pub fn is_stop(&self) -> bool {
+        self.kind == ReportKind::Unsubscribed
+    }
+}
+
 /// The kinds of [`Report`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReportKind {

@@ -1,7 +1,9 @@
 //! Erasing somebody leaves numbers and a keyed hash, and nothing that says who it was.
 
+use leadflow_nurture::mail::LinkKind;
 use sqlx::Row as _;
 
+use crate::door::{message_of, open};
 use crate::support::*;
 
 /// Text that must be nowhere afterwards.
@@ -54,6 +56,69 @@ async fn after_an_erasure_nothing_says_who_it_was_and_nobody_is_mailed_again() {
     world.deliver(vec![again]).await;
     world.settle().await;
     assert_eq!(world.ledger(3).await, ["hello 1 skipped(erased)"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erasure_covers_every_address_that_the_person_ever_had() {
+    let world = World::new().await;
+    world.publish(&two_mails()).await;
+    world.start_sender();
+    world.deliver(vec![opened(1), opened(2)]).await;
+    world.settle().await;
+    let door = open(&world).await;
+    let message_id = message_of(&world, 1).await;
+    // The mail to the first address is followed, and answers a question with yes.
+    door.client.get(door.url(&world, "c", LinkKind::Click, message_id, 1)).send().await.unwrap();
+    door.client.post(door.url(&world, "d", LinkKind::Confirm, message_id, 0)).send().await.unwrap();
+    sqlx::query("insert into preference select email_hash, 'news', false, clock() from contact")
+        .execute(world.database.pool())
+        .await
+        .unwrap();
+    // No mail ever went to the second one; the third is another lead's too.
+    for (sequence, address) in (2..).zip(["person1@middle.example", &email(2), "person1@present.example"]) {
+        world.deliver(vec![moved(engaged(1, sequence, "page", &[]), address)]).await;
+    }
+    assert_eq!(world.count("select count(*) from contact where email like 'person1@%'").await, 3);
+    world.deliver(vec![erased(1, 5)]).await;
+    let after = everything(&world).await;
+    assert!(!after.contains(CANARY), "{:?}", world.count("select count(*) from contact where email is not null").await);
+    for (sql, left) in [
+        ("select count(*) from contact where email is not null", 1),
+        ("select count(*) from consent", 1),
+        ("select count(*) from preference", 1),
+        ("select count(*) from consent_proof where address is not null", 0),
+        ("select count(*) from link_hit", 0),
+        ("select count(*) from former_address", 0),
+        ("select count(*) from suppression where reason = 'erased'", 3),
+    ] {
+        assert_eq!(world.count(sql).await, left, "{sql}");
+    }
+    assert!(after.contains("person2"), "the other one is there");
+    // Old files with each of the addresses: new leads, and no mail.
+    let addresses = [email(1), "person1@middle.example".to_owned(), "person1@present.example".to_owned()];
+    for (n, address) in (3..).zip(&addresses) {
+        world.deliver(vec![moved(opened(n), address)]).await;
+        world.settle().await;
+        assert_eq!(world.ledger(n).await, ["hello 1 skipped(erased)"], "{address}");
+    }
+    world.pass(48).await;
+    world.settle().await;
+    assert_eq!(world.ledger(2).await, ["hello 1 sent", "again 1 sent"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erasure_finds_former_addresses_of_the_time_before_they_were_noted() {
+    let world = World::new().await;
+    world.publish(&two_mails()).await;
+    world.start_sender();
+    world.deliver(vec![opened(1)]).await;
+    world.settle().await;
+    world.deliver(vec![moved(engaged(1, 2, "page", &[]), "person1@present.example")]).await;
+    sqlx::query("delete from former_address").execute(world.database.pool()).await.unwrap();
+    // In one batch with the next move.
+    world.deliver(vec![moved(engaged(1, 3, "page", &[]), "person1@last.example"), erased(1, 4)]).await;
+    assert!(!everything(&world).await.contains(CANARY));
+    assert_eq!(world.count("select count(*) from suppression where reason = 'erased'").await, 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

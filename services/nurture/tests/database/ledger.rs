@@ -51,11 +51,11 @@ async fn in_a_backlog_the_oldest_mail_goes_first() {
     sqlx::query(aged).execute(world.database.pool()).await.unwrap();
     let order = "select l.lead_id from message l order by l.not_before";
     let oldest: Vec<uuid::Uuid> = sqlx::query_scalar(order).fetch_all(world.database.pool()).await.unwrap();
-    let expected: Vec<String> =
-        oldest.iter().map(|id| email((1..=60).find(|n| lead_id(*n) == *id).unwrap())).collect();
+    let expected: Vec<String> = oldest.iter().map(|id| email((1..=60).find(|n| lead_id(*n) == *id).unwrap())).collect();
     world.start_sender();
     world.mails_rest().await;
-    let arrived: Vec<String> = world.mailbox.mails().unwrap().into_iter().map(|mail| mail.entry.to[0].clone()).collect();
+    let arrived: Vec<String> =
+        world.mailbox.mails().unwrap().into_iter().map(|mail| mail.entry.to[0].clone()).collect();
     assert_eq!(arrived.len(), 60);
     for (place, address) in arrived.iter().enumerate() {
         let due = expected.iter().position(|other| other == address).unwrap();
@@ -93,6 +93,116 @@ async fn a_mail_whose_sender_died_in_data_is_uncertain_and_never_sent_again() {
         .await
         .unwrap();
     assert_eq!(last, (2, 2));
+}
+
+/// A receiver that lets us wait must not let everybody wait.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_that_hangs_before_data_holds_up_nobody() {
+    let mut script = Script { hang_seconds: 60.0, ..Script::default() };
+    script.pinned.insert(email(1), Fault::HangAtRcpt);
+    let world = World::with(script, "").await;
+    world.publish(&two_mails()).await;
+    world.deliver(vec![opened(1)]).await;
+    // As a process leaves it that is at it, or has just died: claimed for a while.
+    let claimed = "update message set lease_owner = gen_random_uuid(), lease_until = clock() + interval '5 minutes'";
+    sqlx::query(claimed).execute(world.database.pool()).await.unwrap();
+    world.deliver((2..=5).map(opened).collect()).await;
+    world.start_sender();
+    for _ in 0..600 {
+        if world.count("select count(*) from message where state = 3").await == 4 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(world.ledger(1).await, ["hello 1 queued"]);
+    for n in 2..=5 {
+        assert_eq!(world.ledger(n).await, ["hello 1 sent"]);
+    }
+    let next = leadflow_nurture::store::due::next_message(world.database.pool()).await.unwrap().unwrap();
+    assert!(next > std::time::Duration::from_secs(60), "nothing may be claimed now, and the look says so: {next:?}");
+}
+
+/// Reports come back hours later, by mail and by hooks: whoever reads them only keeps them, and a timer looks.
+#[tokio::test(flavor = "multi_thread")]
+async fn bounces_and_complaints_stop_everything() {
+    let brakes = "brakes: { complaints_per_thousand: 100, bounces_per_thousand: 300, from_messages: 10 }\n";
+    for (kind, reason) in [("email_complained", "brake: complaints"), ("email_bounced", "brake: bounces")] {
+        let world = World::with(Script::default(), brakes).await;
+        world.publish(&two_mails()).await;
+        world.deliver((1..=10).map(opened).collect()).await;
+        world.start_sender();
+        world.settle().await;
+        let mut reports = Vec::new();
+        for n in 1..=6 {
+            let message_id = crate::door::message_of(&world, n).await.to_string();
+            reports.push(engaged(n, 2, kind, &[("message_id", &message_id), ("bounce_class", "hard")]));
+        }
+        world.deliver(reports).await;
+        for _ in 0..400 {
+            if world.count("select count(*) from sending where paused").await == 1 {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        let stopped: String =
+            sqlx::query_scalar("select reason from sending").fetch_one(world.database.pool()).await.unwrap();
+        assert_eq!(stopped, reason);
+    }
+    // At the relay: the wave itself is stopped, not only what comes after it.
+    let mut script = Script::default();
+    script.pinned.extend((1..=60).map(|n| (email(n), Fault::RcptNever)));
+    let world = World::with(script, brakes).await;
+    world.publish(&two_mails()).await;
+    world.deliver((1..=60).map(opened).collect()).await;
+    world.start_sender();
+    for _ in 0..400 {
+        if world.count("select count(*) from sending where paused").await == 1 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    let tried = world.count("select count(*) from message where state <> 1").await;
+    assert!((10..30).contains(&tried), "{tried} were tried");
+}
+
+/// A relay that does not know us any more says nothing about the mails: they wait until it does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_that_refuses_us_costs_no_mail() {
+    let script = Script { share: 1.0, faults: vec![Fault::MailNever], ..Script::default() };
+    let world = World::with(script, "").await;
+    world.publish(&two_mails()).await;
+    world.deliver(vec![opened(1)]).await;
+    world.start_sender();
+    world.settle().await;
+    assert_eq!(world.ledger(1).await, ["hello 1 queued(relay_refuses)"]);
+    assert_eq!(world.count("select count(*) from message where attempt = 1").await, 1);
+}
+
+/// Too many mails for their domain wait in line: no attempt is counted, and hardly any look is in vain.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rate_of_a_domain_counts_no_attempt() {
+    let world = World::with(Script::default(), "  per_domain_per_minute: 6\n").await;
+    world.publish(&two_mails()).await;
+    let mut leads: Vec<_> = (1..=20).map(opened).collect();
+    for (n, event) in leads.iter_mut().enumerate() {
+        event.lead.as_mut().unwrap().contact.as_mut().unwrap().email = format!("person{n}@large.example");
+    }
+    world.deliver(leads).await;
+    world.start_sender();
+    for _ in 0..600 {
+        if world.count("select count(*) from message where state = 1 and reason <> 'rate'").await == 0 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(world.count("select count(*) from message where state = 3").await, 1);
+    assert_eq!(
+        world.count("select count(*) from message where state = 1 and reason = 'rate' and attempt = 0").await,
+        19
+    );
+    let places = world.count("select count(distinct date_trunc('second', not_before)) from message where state = 1");
+    assert_eq!(places.await, 19, "each has a time of its own");
+    assert_eq!(world.count("select count(*) from decision where kind = 'send'").await, 20);
 }
 
 #[tokio::test(flavor = "multi_thread")]

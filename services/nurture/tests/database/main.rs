@@ -2,10 +2,16 @@
 #![expect(clippy::unwrap_used, unreachable_pub, reason = "tests")]
 
 mod comes_back;
+mod confirm;
 mod door;
+mod drain;
 mod erasure;
+mod former_address;
 mod journeys;
 mod ledger;
+mod retention;
+mod sample_mail;
 mod samples;
 mod support;
 mod unsubscribe;
+mod webhooks;

@@ -76,6 +76,20 @@ pub fn qualified(n: u128, sequence: i32) -> lead::LeadEvent {
     event(n, sequence, "mql", Fact::Qualified(lead::LeadQualified::default()))
 }
 
+/// The same event of a lead that has another address by now.
+pub fn moved(mut event: lead::LeadEvent, email: &str) -> lead::LeadEvent {
+    email.clone_into(&mut event.lead.as_mut().unwrap().contact.as_mut().unwrap().email);
+    event
+}
+
+/// The same event of something that happened then.
+pub fn happened(mut event: lead::LeadEvent, at: Timestamp) -> lead::LeadEvent {
+    if let Some(Fact::Engaged(engaged)) = &mut event.fact {
+        engaged.occurred_at = Some(to_proto_time(at));
+    }
+    event
+}
+
 /// The person did something.
 pub fn engaged(n: u128, sequence: i32, kind: &str, properties: &[(&str, &str)]) -> lead::LeadEvent {
     let stage = "open";

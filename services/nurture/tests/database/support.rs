@@ -10,8 +10,10 @@ use std::time::Duration;
 use jiff::ToSpan as _;
 use leadflow_mailbox::{Config, Mail, Mailbox, Script};
 use leadflow_nurture::MIGRATIONS;
+use leadflow_nurture::caller::Caller;
 use leadflow_nurture::config::NurtureConfig;
 use leadflow_nurture::door::Door;
+use leadflow_nurture::grpc::Desk;
 use leadflow_nurture::handler::Intake;
 use leadflow_nurture::journeys::Journeys;
 use leadflow_nurture::mail::LinkSigner;
@@ -26,7 +28,7 @@ use leadflow_platform::identity_key::IdentityKey;
 use leadflow_platform::migrate::Migrations;
 use leadflow_platform::outbox::{self, PublisherHandle};
 use leadflow_platform::pg::Database;
-use leadflow_platform::record::{Position, TraceParent};
+use leadflow_platform::record::{Position, Record, RecordHeaders, TraceParent};
 use leadflow_platform::run::Tasks;
 use leadflow_platform::testing::{TestDatabase, clock};
 use leadflow_platform::timers::Next;
@@ -64,6 +66,11 @@ impl World {
 
     /// With these faults of the relay and more lines of configuration.
     pub async fn with(script: Script, more: &str) -> Self {
+        Self::configured(script, more, |_| {}).await
+    }
+
+    /// The same, with what `change` makes of the configuration.
+    pub async fn configured(script: Script, more: &str, change: impl FnOnce(&mut NurtureConfig)) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let test = TestDatabase::new("nurture", &Migrations::new(&MIGRATIONS).unwrap()).await;
         let database = test.database().clone();
@@ -77,7 +84,8 @@ impl World {
              smtp:\n  url: smtp+plain://{}\n  pool_size: 4\n  timeouts: {{ pool: 5, connect: 2, greeting: 0.5, command: 0.5, data: 0.5, body: 1, final_reply: 0.5 }}\n{more}",
             mailbox.address
         );
-        let config: NurtureConfig = serde_saphyr::from_str(&yaml).unwrap();
+        let mut config: NurtureConfig = serde_saphyr::from_str(&yaml).unwrap();
+        change(&mut config);
         Self::over(test, database, config, mailbox, folder)
     }
 
@@ -138,6 +146,27 @@ impl World {
         Sender::new(parts, tasks)
     }
 
+    /// The caller of endpoints of one process.
+    pub fn caller(&self, tasks: &Tasks) -> anyhow::Result<Caller> {
+        Caller::new(&self.database, &self.config, self.wakers.clone(), tasks)
+    }
+
+    /// What gRPC asks.
+    pub fn desk(&self) -> Desk {
+        let door = self.door.clone();
+        Desk {
+            database: door.database,
+            incarnation: 1,
+            config: door.config,
+            identity_key: door.identity_key,
+            journeys: door.journeys,
+            publisher: door.publisher,
+            wakers: self.wakers.clone(),
+            relay: Relay::new(&self.config.smtp).unwrap(),
+            signer: door.signer,
+        }
+    }
+
     /// Publishes a journey as the desk would, without a desk.
     pub async fn publish(&self, body: &str) {
         let (compiled, _) =
@@ -184,9 +213,17 @@ impl World {
 
     fn arrived(&self, event: lead::LeadEvent) -> Arrived<lead_event::LeadNews> {
         let offset = self.offset.fetch_add(1, Ordering::Relaxed);
+        let position = Position { topic: "leadflow.lead.v1".into(), partition: 0, offset };
+        let record = Record {
+            position: position.clone(),
+            key: Vec::new(),
+            value: event.encode_to_vec(),
+            headers: RecordHeaders::default(),
+            appended_at: at(NOW),
+        };
         Arrived {
-            event: lead_event::read(event).unwrap(),
-            position: Position { topic: "leadflow.lead.v1".into(), partition: 0, offset },
+            event: self.intake.decode(&record).unwrap(),
+            position,
             appended_at: at(NOW),
             trace: Some(TraceParent(TRACE.into())),
         }
@@ -206,6 +243,17 @@ impl World {
     pub async fn pass(&self, hours: i64) {
         let now = self.database.now().await.unwrap();
         clock::stop_at(&self.database, now.checked_add(hours.hours()).unwrap()).await.unwrap();
+    }
+
+    /// Moves the clock.
+    pub async fn pass_minutes(&self, minutes: i64) {
+        let now = self.database.now().await.unwrap();
+        clock::stop_at(&self.database, now.checked_add(minutes.minutes()).unwrap()).await.unwrap();
+    }
+
+    /// Ends the senders that were started; no mail is under way.
+    pub fn stop_senders(&self) {
+        self.senders.lock().unwrap().drain(..).for_each(|tasks| tasks.stop_token().cancel());
     }
 
     /// Waits until no mail is due or under way.

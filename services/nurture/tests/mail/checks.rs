@@ -20,9 +20,9 @@ fn a_good_template_has_no_problem() {
     for inner in [
         "Dear {{ contact.name | default('you') }}{% if owner %}, {{ owner.name }} greets you{% endif %}",
         "{% if traits.plan is defined and traits.plan == 'trial' %}x{% endif %}",
-        "<a href=\"{{ event.page_url | default('https://www.example.com/') }}\">x</a>",
-        "<a href=\"{{ traits.place | default('https://www.example.com/') }}\">x</a>",
-        "<a href=\"https://{{ traits.shop | default('www') }}.example.com/\">x</a>",
+        "<a href=\"https://www.example.com/{{ traits.place | default('') }}\">x</a>",
+        "<a href=\"{{ 'https://www.example.com/' if contact.company else 'https://example.com/' }}\">x</a>",
+        "{% set shop = 'https://shop.example.com' %}<a href=\"{{ shop }}/{{ contact.country | default('') }}\">x</a>",
         "{% if traits.seats is defined %}{{ traits.seats + 1 }}{% endif %}",
         "{% for item in traits.items | default([]) %}{{ item }}{% endfor %}",
         "{% for number in range(3) %}{{ loop.index }}{% endfor %}{% set x = 1 %}{{ x }}",
@@ -71,6 +71,30 @@ fn what_is_wrong_is_said_with_line_and_remedy() {
     ] {
         let found = of(inner);
         assert!(found.iter().any(|problem| problem.starts_with(expected)), "{inner}: {found:#?}");
+    }
+}
+
+#[test]
+fn a_value_that_would_choose_where_a_link_leads_is_a_fault_in_every_branch() {
+    for href in [
+        "{{ traits.title }}",
+        "{{ traits.title | default('https://www.example.com/') }}",
+        "{{ event.page_url | default('https://www.example.com/') }}",
+        "{{ contact.company | default('https://www.example.com/') }}",
+        "https://{{ traits.shop | default('www') }}.example.com/",
+        "https://{{ traits.shop | default('example') }}/",
+        "https://www.example.com{{ traits.rest | default('') }}",
+    ] {
+        for inner in [
+            format!("\n<a href=\"{href}\">x</a>"),
+            format!("\n{{% if contact.email == 'nobody' %}}<a href=\"{href}\">x</a>{{% endif %}}"),
+            format!("\n<img alt=\"\" src=\"{href}\" />"),
+        ] {
+            let expected = format!(
+                "error: mjml line 2: link \"{href}\" lets a value choose where it leads; write scheme and host"
+            );
+            assert!(of(&inner).iter().any(|problem| problem.starts_with(&expected)), "{inner}: {:#?}", of(&inner));
+        }
     }
 }
 

@@ -127,14 +127,20 @@ fn a_value_may_not_stand_where_it_would_be_markup() {
 #[test]
 fn a_value_may_not_choose_where_a_link_leads() {
     for (href, value, fault) in [
-        ("{{ traits.x }}", "javascript:alert(1)", LinkFault::Scheme("javascript".into())),
-        ("{{ traits.x }}", "DATA:text/html,<script>", LinkFault::Scheme("data".into())),
-        ("{{ traits.x }}", "&#106;avascript:alert(1)", LinkFault::NoScheme),
-        ("{{ traits.x }}", "java\nscript:alert(1)", LinkFault::NoScheme),
-        ("{{ traits.x }}", "//evil.example", LinkFault::NoScheme),
-        ("{{ traits.x }}", "evil.example", LinkFault::NoScheme),
+        ("{{ traits.x }}", "https://evil.example/login", LinkFault::Host),
+        ("{{ traits.x }}", "https://mail.example.com/u/two", LinkFault::Host),
+        ("{{ traits.x }}/site", "https://evil.example", LinkFault::Host),
+        ("{{ traits.x | default('https://a.example/') }}", "https://evil.example/", LinkFault::Host),
+        ("{{ traits.x }}", "javascript:alert(1)", LinkFault::Host),
+        ("{{ traits.x }}", "DATA:text/html,<script>", LinkFault::Host),
+        ("{{ traits.x }}", "&#106;avascript:alert(1)", LinkFault::Host),
+        ("{{ traits.x }}", "java\nscript:alert(1)", LinkFault::Host),
+        ("{{ traits.x }}", "//evil.example", LinkFault::Host),
+        ("{{ traits.x }}", "evil.example", LinkFault::Host),
         ("#{{ traits.x }}", "a", LinkFault::NoScheme),
-        ("{{ traits.x }}:alert(1)", "javascript", LinkFault::Scheme("javascript".into())),
+        ("{{ traits.x }}:alert(1)", "javascript", LinkFault::Host),
+        ("https://{{ traits.x }}", "evil.example/", LinkFault::Host),
+        ("https://{{ traits.x }}.example/", "evil", LinkFault::Host),
         ("https://a.example{{ traits.x }}", ".evil.example/", LinkFault::Host),
         ("https://{{ traits.x }}.a.example/", "evil.example/", LinkFault::Host),
         ("https://a.example/{{ traits.x }}/b", "..", LinkFault::Path),
@@ -181,13 +187,28 @@ fn an_address_in_a_value_is_no_link() {
 }
 
 #[test]
-fn an_address_as_a_whole_may_be_a_value() {
-    let mail =
-        render(text("<a href=\"{{ traits.x }}\">b</a>"), &context_with("traits.x", "https://b.example/?a=1&b=%20"))
-            .unwrap();
-    assert_eq!(mail.links, ["https://b.example/?a=1&b=%20"]);
+fn an_address_that_the_template_writes_may_have_another_name() {
+    let mjml = text("{% set shop = 'https://b.example' %}<a href=\"{{ shop }}/?a=1&amp;b={{ traits.x }}\">b</a>");
+    let mail = render(mjml, &context_with("traits.x", "https://evil.example")).unwrap();
+    assert_eq!(mail.links, ["https://b.example/?a=1&b=https%3A%2F%2Fevil.example"]);
     assert_eq!(links_of_html(&mail.html), mail.links);
     assert_eq!(links_of_text(&mail.text), mail.links);
+}
+
+#[test]
+fn another_name_makes_no_value_an_address() {
+    for mjml in [
+        "{% set site = traits.x %}<a href=\"{{ site }}\">b</a>",
+        "{% with links = {'unsubscribe': traits.x} %}<a href=\"{{ links.unsubscribe }}\">b</a>{% endwith %}",
+        "{% for one in [traits.x] %}<a href=\"{{ one }}\">b</a>{% endfor %}",
+        "<a href=\"{{ 'https://' ~ traits.x }}\">b</a>",
+        "<img src=\"{{ traits.x }}\">",
+    ] {
+        for value in ["https://evil.example/", "evil.example"] {
+            let error = render(text(mjml), &context_with("traits.x", value)).unwrap_err();
+            assert!(matches!(error, RenderError::Link { fault: LinkFault::Host, .. }), "{mjml}: {error}");
+        }
+    }
 }
 
 proptest! {

@@ -132,11 +132,10 @@ async fn rested_connections_are_closed_on_demand() {
 async fn a_domain_has_its_rate() {
     let (_folder, mailbox) = mailbox(Script::default()).await;
     let relay = Relay::new(&SmtpConfig { per_domain_per_minute: Some(1), ..config(&mailbox) }).unwrap();
-    assert_eq!(relay.not_before("example.test", Instant::now()), None);
-    assert_eq!(short(&send(&relay, "ada@example.test", &mail("1")).await), "sent");
-    assert_eq!(short(&send(&relay, "bob@EXAMPLE.test", &mail("2")).await), "transient rate -");
-    assert_eq!(short(&send(&relay, "bob@other.test", &mail("3")).await), "sent");
-    let wait = relay.not_before("example.test", Instant::now()).unwrap();
-    assert_eq!(relay.not_before("example.test", Instant::now() + wait), None);
-    assert_eq!(mailbox.log().unwrap().len(), 2, "the relay heard nothing of the one too many");
+    let now = Instant::now();
+    assert_eq!(relay.admit("example.test", false, now), Ok(()));
+    assert_eq!(relay.admit("other.test", false, now), Ok(()));
+    let wait = relay.admit("EXAMPLE.test", false, now).unwrap_err();
+    assert_eq!(relay.admit("example.test", true, now + wait), Ok(()));
+    assert_eq!(mailbox.connections(), 0, "the relay hears nothing of the ones too many");
 }

@@ -39,7 +39,16 @@ pub async fn mailbox_with(change: impl FnOnce(&mut Config)) -> (Folder, Mailbox)
 /// One time for every phase, in seconds.
 pub fn timeouts(seconds: f64) -> SmtpTimeouts {
     let time = Seconds::try_from(seconds).unwrap();
-    SmtpTimeouts { pool: time, connect: time, greeting: time, command: time, data: time, body: time, final_reply: time }
+    SmtpTimeouts {
+        claim: time,
+        pool: time,
+        connect: time,
+        greeting: time,
+        command: time,
+        data: time,
+        body: time,
+        final_reply: time,
+    }
 }
 
 /// In the clear, with far more time than anything takes.

@@ -4,6 +4,7 @@
 mod claims;
 mod flow;
 mod losses;
+mod moved;
 mod outages;
 mod poison;
 mod recovery;

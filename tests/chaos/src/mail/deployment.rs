@@ -1,9 +1,9 @@
 //! What is put under fire: two processes of nurture, a relay that fails by script and is never faulted, a clock of the schema
 //! that runs ahead so that second attempts come in time.
 //!
-//! The lease of a mail is the longest that its phase may take and 30 s, by the clock of the schema: sped up it must still
-//! outlast an honest sender. So the phases that never last here (waiting for a connection, the body of a small mail) are
-//! allowed long, and all others are short: a lease is 155 s of that clock and 5 s of ours, an honest attempt takes half.
+//! The lease of a mail in DATA is the longest that its phases may take and 30 s, by the clock of the schema: sped up it must
+//! still outlast an honest sender. So the phase that never lasts here (the body of a small mail) is allowed long, and all
+//! others are short: a lease is 155 s of that clock and 5 s of ours, an honest attempt takes half. Claims last as long.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -125,7 +125,7 @@ sender:
 smtp:
   url: smtp+plain://127.0.0.1:{RELAY_PORT}
   pool_size: {POOL}
-  timeouts: {{ pool: 120, connect: 1, greeting: 0.5, command: 0.5, data: 1, body: 120, final_reply: 1.5 }}"
+  timeouts: {{ claim: 155, pool: 120, connect: 1, greeting: 0.5, command: 0.5, data: 1, body: 120, final_reply: 1.5 }}"
     )
 }
 
