@@ -1,8 +1,8 @@
 //! `chaos run`: starts a whole deployment, sends traffic, breaks things by plan, and asks the oracle. `chaos oracle`: the
 //! judge, a process of its own that only knows what the doors acknowledged, what consumers saw and what the read side
-//! answers. `chaos mail` and `chaos mail-oracle`: the same for the mails of nurture, judged by the log of the relay. `chaos
-//! timers` and `chaos timers-oracle`: the same for the waits of its journeys, judged by another calendar. The last line printed
-//! is the verdict.
+//! answers. `chaos mail` and `chaos mail-oracle`: the same for the mails of nurture, judged by the log of the relay.
+//! `chaos timers` and `chaos timers-oracle`: the same for the waits of its journeys, judged by another calendar. The last
+//! line printed is the verdict.
 
 mod acks;
 mod consumer;

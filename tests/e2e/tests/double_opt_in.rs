@@ -66,7 +66,7 @@ async fn a_form_asks_a_mail_asks_back_and_only_the_button_is_a_yes() {
         enrollments(&nurture).await.into_iter().find(|one| !one.end_reason.is_empty())
     })
     .await;
-    assert_eq!(ended.end_reason, "confirmed");
+    assert_eq!(ended.end_reason, "goal:consent");
 
     let key = Some(export_person_request::Key::Email(EMAIL.to_owned()));
     let document = nurture.clone().export_person(ExportPersonRequest { key }).await.expect("a copy").into_inner();

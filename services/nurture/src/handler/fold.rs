@@ -124,13 +124,11 @@ impl<'a> Fold<'a> {
             return Outcome::Applied;
         }
         self.keep(held, news);
-        if let Some(report) = &news.report {
-            self.report(held, report, news);
-        }
+        let believed = news.report.as_ref().is_none_or(|report| self.report(held, report, news));
         // The person came back since: a stop that is heard late ends nothing.
         let stop = news.report.as_ref().filter(|report| report.is_stop());
         let outdated = stop.is_some_and(|stop| self.says_yes_after(&held.lead.email_hash, stop.at));
-        self.move_on(held, arrived, outdated);
+        self.move_on(held, arrived, outdated || !believed);
         Outcome::Applied
     }
 
@@ -217,10 +215,10 @@ impl<'a> Fold<'a> {
         newest.is_some_and(|one| one.given && one.at > at)
     }
 
-    /// Journeys: what ends, what goes on, what begins. Of a stop that is `outdated` only what it says of the lead counts.
-    fn move_on(&mut self, held: &mut Held, arrived: &Arrived<LeadNews>, outdated: bool) {
+    /// Journeys: what ends, what goes on, what begins. Of an act that is `void` only what it says of the lead counts.
+    fn move_on(&mut self, held: &mut Held, arrived: &Arrived<LeadNews>, void: bool) {
         let news = &arrived.event;
-        let act = news.happened.act.as_ref().filter(|_| !outdated);
+        let act = news.happened.act.as_ref().filter(|_| !void);
         let happened = Happened { act: act.cloned(), ..news.happened.clone() };
         let cause = Some(news.event_id);
         if news.happened.qualified {

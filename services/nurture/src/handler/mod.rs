@@ -26,7 +26,7 @@ use crate::wire::lead_event::{self, Fate, LeadNews, Report};
 /// Copies of an event are known by their sequence.
 pub const REPEATS_ARE_DROPPED: Mechanism = Mechanism("nurture.repeats_are_dropped");
 
-/// A bounce or complaint suppresses only the address of a mail that it names and that can have caused it.
+/// A bounce, a complaint or an answer counts only if it names a mail that can have caused it.
 pub const REPORTS_NAME_A_MAIL: Mechanism = Mechanism("nurture.reports_name_a_mail");
 
 /// The consumer of `lead` in the nurture role.
@@ -77,11 +77,11 @@ impl Handler for Intake {
         let event = LeadEvent::decode(record.value.as_slice()).map_err(|error| Poison(error.to_string()))?;
         let mut news = lead_event::read(event).map_err(|error| Poison(error.to_string()))?;
         // Mail programs that name no mail in their headers still answer to our address. Whoever made a token up is nobody.
+        // What is signed goes before what anybody can write into a header.
         if let Some(report) = &mut news.report
-            && report.message_id.is_none()
-            && !report.reply_token.is_empty()
+            && let Some(signed) = self.signer.open_reply(&format!("reply+{}", report.reply_token))
         {
-            report.message_id = self.signer.open_reply(&format!("reply+{}", report.reply_token));
+            report.message_id = Some(signed);
         }
         Ok(news)
     }

@@ -1,8 +1,8 @@
 //! What came back to a mail, and what follows of it: suppression, marks, and the end of not knowing.
 //!
-//! Anybody can write a bounce or a complaint that names somebody's address. What nobody makes up is the Message-ID of a mail
-//! that went to it, so a report of a machine counts only if it names one: a mail of this lead or of its address, handed to a
-//! relay. It does not matter by which door it came: what a provider's signature proved at ingest is not told here.
+//! Anybody can write a bounce or a complaint that names somebody's address, and an answer in somebody's name. What nobody makes
+//! up is the Message-ID of a mail that went to it, or the signed address that answers to it go to; so these count only if they
+//! name one: a mail of this lead or of its address, handed to a relay. It does not matter by which door it came: what a provider's signature proved at ingest is not told here.
 
 use uuid::Uuid;
 
@@ -18,14 +18,16 @@ use crate::wire::lead_event::{LeadNews, Report, ReportKind};
 const BOUNCED: &str = "bounced";
 
 impl Fold<'_> {
-    pub(super) fn report(&mut self, held: &mut Held, report: &Report, news: &LeadNews) {
+    /// Whether it is believed: if not, it is no act of the person either.
+    pub(super) fn report(&mut self, held: &mut Held, report: &Report, news: &LeadNews) -> bool {
         let named = report.message_id.and_then(|id| self.reported.get(&id));
-        if is_of_machine(report.kind) && self.asks_for_evidence && !named.is_some_and(|mail| may_be_about(mail, held)) {
+        if needs_evidence(report.kind) && self.asks_for_evidence && !named.is_some_and(|mail| may_be_about(mail, held))
+        {
             tracing::debug!(
                 lead.id = %news.lead_id, event.id = %news.event_id,
-                "a report on a mail names none that went to this lead; it changes nothing"
+                "what came back names no mail that went to this lead; it changes nothing"
             );
-            return;
+            return false;
         }
         let known = named.map(|message| message.message_id);
         // Of the address that the mail went to, even if the lead has another one now.
@@ -71,6 +73,7 @@ impl Fold<'_> {
             ReportKind::Click => self.resolve(known, MessageState::Sent, ""),
             ReportKind::Unsubscribed => self.unsubscribe(&email_hash, report, news),
         }
+        true
     }
 
     /// Said elsewhere (a form, a provider's link); what our own doors heard stands there already.
@@ -103,11 +106,15 @@ impl Fold<'_> {
     }
 }
 
-/// What mail systems say. Answers, clicks and "stop" are a person's.
-fn is_of_machine(kind: ReportKind) -> bool {
+/// What comes by mail, from whoever wrote it. Clicks come by our own door, and "stop" is believed of anybody.
+fn needs_evidence(kind: ReportKind) -> bool {
     match kind {
-        ReportKind::HardBounce | ReportKind::SoftBounce | ReportKind::Complaint | ReportKind::Delivered => true,
-        ReportKind::Reply | ReportKind::Click | ReportKind::Unsubscribed => false,
+        ReportKind::HardBounce
+        | ReportKind::SoftBounce
+        | ReportKind::Complaint
+        | ReportKind::Delivered
+        | ReportKind::Reply => true,
+        ReportKind::Click | ReportKind::Unsubscribed => false,
     }
 }
 

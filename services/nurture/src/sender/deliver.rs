@@ -66,22 +66,9 @@ impl Sender {
         if let Err(pause) = shared.relay.admit(email_domain(&to), claimed.in_line, Instant::now()) {
             return Ok(Some(Settled::PutOff(pause, RATE)));
         }
-        let letter = Letter {
-            message_id: claimed.message.message_id,
-            compiled: &claimed.compiled,
-            step: &claimed.message.step,
-            to: &to,
-            lead: &claimed.held.snapshot,
-            entry: &claimed.entry,
-            date: claimed.claimed_at,
-        };
-        let ready = match compose::write(&letter, &shared.config, &shared.signer) {
+        let ready = match self.write(claimed, &to) {
             Ok(ready) => ready,
-            Err(error) => {
-                let (journey, step) = (&claimed.message.journey_id, &claimed.message.step);
-                tracing::warn!(message.id = %letter.message_id, journey.id = %journey, step, "a mail cannot be written: {error}");
-                return Ok(Some(Settled::Skipped("template")));
-            }
+            Err(settled) => return Ok(Some(settled)),
         };
         let opened = tokio::select! {
             opened = shared.relay.open(&ready.composed.envelope_from, &ready.composed.envelope_to) => opened,
@@ -123,6 +110,23 @@ impl Sender {
             }
             Verdict::Uncertain { .. } => Settled::Uncertain,
         }))
+    }
+
+    fn write(&self, claimed: &Claimed, to: &str) -> Result<compose::Ready, Settled> {
+        let letter = Letter {
+            message_id: claimed.message.message_id,
+            compiled: &claimed.compiled,
+            step: &claimed.message.step,
+            to,
+            lead: &claimed.held.snapshot,
+            entry: &claimed.entry,
+            date: claimed.claimed_at,
+        };
+        compose::write(&letter, &self.shared.config, &self.shared.signer).map_err(|error| {
+            let (journey, step) = (&claimed.message.journey_id, &claimed.message.step);
+            tracing::warn!(message.id = %letter.message_id, journey.id = %journey, step, "a mail cannot be written: {error}");
+            Settled::Skipped("template")
+        })
     }
 
     /// A refusal that is about us or the relay is no reason to give up a mail: it is tried again, and somebody is told.

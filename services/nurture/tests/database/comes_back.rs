@@ -52,7 +52,10 @@ async fn a_reply_that_names_no_mail_that_went_to_the_lead_ends_nothing() {
     for (sequence, (name, value)) in (2..).zip(&forged) {
         world.deliver(vec![engaged(1, sequence, "email_replied", &[(name, value)])]).await;
     }
-    assert_eq!(world.count("select count(*) from enrollment where replied_at is not null or end_reason <> ''").await, 0);
+    assert_eq!(
+        world.count("select count(*) from enrollment where replied_at is not null or end_reason <> ''").await,
+        0
+    );
     assert_eq!(world.count("select count(*) from message where replied_at is not null").await, 0);
     // The signed address says it, whatever else the headers say.
     let token = signed(message_of(&world, 1).await);

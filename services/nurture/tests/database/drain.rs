@@ -29,7 +29,8 @@ const SENDING: &str = "select count(*) from message where state = 2";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_ends_waits_for_the_last_word_and_ends_in_order_without_it() {
-    let faults = [(1, Fault::HangAfterBody), (2, Fault::HangAfterBody), (3, Fault::KeepAndDrip), (4, Fault::HangAtRcpt)];
+    let faults =
+        [(1, Fault::HangAfterBody), (2, Fault::HangAfterBody), (3, Fault::KeepAndDrip), (4, Fault::HangAtRcpt)];
     let pinned = faults.map(|(n, fault)| (email(n), fault)).into();
     let world = World::configured(Script { hang_seconds: 90.0, pinned, ..Script::default() }, "", patient).await;
     let steps = "  - id: hello\n    email: { template: hello }";

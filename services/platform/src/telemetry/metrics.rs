@@ -204,8 +204,12 @@ pub const RPC_SERVER_CALL_DURATION: Metric = histogram(
 pub const ACCESS_REFUSED: Metric =
     counter("leadflow.access.refused", "{request}", &["reason"], "Requests without a valid key");
 /// 1 while the broker or the database cannot be reached, else 0 (gauge).
-pub const OUTAGE: Metric =
-    gauge("leadflow.outage", "{outage}", &["what"], "Whether the broker or the database cannot be reached");
+pub const OUTAGE: Metric = gauge(
+    "leadflow.outage",
+    "{outage}",
+    &["what"],
+    "Whether the broker, the database or the mail relay does not do what it is asked",
+);
 /// Open connections of a listener (gauge, connections).
 pub const SERVER_CONNECTIONS: Metric =
     gauge("leadflow.server.connections", "{connection}", &["listener"], "Open connections");
