@@ -77,6 +77,14 @@ pub fn source_names(file: &std::path::Path) -> anyhow::Result<std::collections::
     Ok(SourcesHandle::load(file)?.current().names())
 }
 
+/// By what the mailboxes of a file know mails of our own.
+///
+/// # Errors
+/// As [`source_names`].
+pub fn own_domains(file: &std::path::Path) -> anyhow::Result<sources::OwnDomains> {
+    Ok(SourcesHandle::load(file)?.current().own_domains())
+}
+
 /// The routes of the role, HTTP and gRPC, with everything behind them running.
 ///
 /// # Errors

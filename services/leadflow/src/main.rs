@@ -3,6 +3,7 @@
 // What people see goes through `output`, which lets nothing through that a terminal would obey.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+mod answers;
 mod cli;
 mod client;
 mod commands;

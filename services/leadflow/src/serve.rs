@@ -56,6 +56,11 @@ pub(crate) async fn run(global: &Global, role: Role) -> anyhow::Result<()> {
     if plays(Role::Qualification) {
         qualification::start(config.qualification.as_ref().with_context(|| missing("qualification"))?, &shared).await?;
     }
+    if (plays(Role::Nurture) || plays(Role::Ingest))
+        && let Err(error) = crate::answers::check(&config)
+    {
+        tracing::warn!("what comes back to mails: {}", causes(&error));
+    }
     // On a laptop what is not configured does not run; a role that is asked for by name must be.
     if role == Role::Nurture || (role == Role::All && config.nurture.is_some()) {
         nurture::start(config.nurture.clone().with_context(|| missing("nurture"))?, &shared).await?;

@@ -10,6 +10,7 @@ use leadflow_platform::webhook::WebhookConfig;
 
 use crate::domain::journey::source::WindowSource;
 use crate::domain::window::{self, Window};
+use crate::door::Proxies;
 use crate::smtp::SmtpConfig;
 
 /// Section `nurture`.
@@ -32,6 +33,12 @@ pub struct NurtureConfig {
     #[serde(default)]
     #[garde(dive)]
     pub consumer: ConsumerConfig,
+    /// Proxies in front of this role, as addresses and networks: their `X-Forwarded-For` says who follows a link, nobody
+    /// else's does. Left out: those at loopback, private and link-local addresses.
+    #[serde(default)]
+    #[garde(skip)]
+    #[schemars(with = "Vec<String>")]
+    pub trusted_proxies: Proxies,
     /// Where the links of mails lead: the public address of this role as people reach it, `https://mail.seller.example`.
     #[garde(custom(web_address))]
     pub public_url: String,
@@ -55,7 +62,7 @@ pub struct NurtureConfig {
     pub frequency_cap: Option<FrequencyCap>,
     /// Given: only these addresses and domains ("@seller.example") get mails at all. For test systems.
     #[serde(default)]
-    #[garde(skip)]
+    #[garde(inner(inner(custom(address_or_domain))))]
     pub allow_only: Option<Vec<String>>,
     /// When everything stops by itself.
     #[serde(default)]
@@ -90,12 +97,12 @@ pub struct SenderConfig {
     pub postal_address: String,
     /// Right side of our Message-IDs; left out: the domain of `email`. The mailboxes of ingest know our mails by it.
     #[serde(default)]
-    #[garde(skip)]
+    #[garde(inner(custom(domain)))]
     pub message_id_domain: Option<String>,
     /// Where answers go: `reply+<token>@` this domain, whose mail is given to ingest. Left out: answers go to the writer, and
     /// are known by their Message-ID alone.
     #[serde(default)]
-    #[garde(skip)]
+    #[garde(inner(custom(domain)))]
     pub reply_domain: Option<String>,
     /// Where bounces go (the envelope's sender); left out: `email`.
     #[serde(default)]
@@ -240,5 +247,82 @@ fn address(text: &str, (): &()) -> garde::Result {
     match leadflow_platform::identifier::normalise_email(text) {
         Ok(_) => Ok(()),
         Err(error) => Err(garde::Error::new(error.to_string())),
+    }
+}
+
+/// Whether mail can go to it; it is written into addresses and Message-IDs as it stands.
+fn is_domain(text: &str) -> bool {
+    text.trim() == text && leadflow_platform::identifier::normalise_email(&format!("x@{text}")).is_ok()
+}
+
+fn domain(text: &str, (): &()) -> garde::Result {
+    if is_domain(text) {
+        return Ok(());
+    }
+    Err(garde::Error::new(format!(
+        "{text:?} is no host name; write one like mail.seller.example, without @ and without https://"
+    )))
+}
+
+fn address_or_domain(text: &str, (): &()) -> garde::Result {
+    match text.strip_prefix('@') {
+        Some(domain) if is_domain(domain) => Ok(()),
+        None if text.trim() == text && leadflow_platform::identifier::normalise_email(text).is_ok() => Ok(()),
+        _ => Err(garde::Error::new(format!(
+            "{text:?} is neither an address like ada@seller.example nor a domain with its @ like \"@seller.example\", so nobody would get a mail by it"
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use leadflow_platform::config::from_yaml;
+
+    use super::*;
+
+    fn config(sender: &str, more: &str) -> Result<NurtureConfig, String> {
+        let text = format!(
+            "listen: 127.0.0.1:0\ndatabase: {{ url: \"postgres://x\" }}\npublic_url: https://mail.seller.example\n\
+             smtp: {{ url: \"smtp://relay.example\" }}\n\
+             sender: {{ name: S, email: a@seller.example, postal_address: 1 Sample Street{sender} }}\n{more}\n"
+        );
+        from_yaml(Path::new("leadflow.yaml"), &text).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_can_work_is_taken() {
+        for (sender, more) in [
+            ("", ""),
+            (", message_id_domain: mail.seller.example, reply_domain: Reply.Seller.example", ""),
+            (
+                ", reply_domain: müller.example",
+                "allow_only: [\"@seller.example\", ada@buyer.example, \"@Müller.example\"]",
+            ),
+            ("", "allow_only: []"),
+            ("", "trusted_proxies: [203.0.113.0/24]"),
+        ] {
+            assert!(config(sender, more).is_ok(), "{sender} {more}: {:?}", config(sender, more).err());
+        }
+    }
+
+    #[test]
+    fn what_cannot_work_is_refused_with_field_and_remedy() {
+        for (sender, more, field, remedy) in [
+            (", reply_domain: mail seller", "", "sender.reply_domain", "write one like mail.seller.example"),
+            (", reply_domain: \"\"", "", "sender.reply_domain", "write one like"),
+            (", reply_domain: \"reply@seller.example\"", "", "sender.reply_domain", "without @"),
+            (", reply_domain: \"https://seller.example\"", "", "sender.reply_domain", "without https://"),
+            (", reply_domain: \"seller.example \"", "", "sender.reply_domain", "write one like"),
+            (", message_id_domain: \"x> evil\"", "", "sender.message_id_domain", "write one like"),
+            ("", "allow_only: [seller.example]", "allow_only[0]", "a domain with its @ like \"@seller.example\""),
+            ("", "allow_only: [ada@seller.example, \"@\"]", "allow_only[1]", "a domain with its @"),
+            ("", "trusted_proxies: [proxy.example]", "trusted_proxies", "a network like 192.0.2.0/24"),
+            ("", "allow_only: [\"@ seller.example\"]", "allow_only[0]", "a domain with its @"),
+        ] {
+            let error = config(sender, more).expect_err(&format!("{sender} {more} was taken"));
+            assert!(error.contains(field) && error.contains(remedy), "{error}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use leadflow_e2e::Line;
+use leadflow_platform::topics::Topic;
 use leadflow_proto::nurture::v1::nurture_service_client::NurtureServiceClient;
 use leadflow_proto::nurture::v1::{
     Enrollment, ExportPersonRequest, GetPreferencesRequest, GetPreferencesResponse, ListEnrollmentsRequest,
@@ -29,8 +30,8 @@ async fn wishes(nurture: &NurtureServiceClient<Authorized>) -> GetPreferencesRes
     nurture.clone().get_preferences(GetPreferencesRequest { key }).await.expect("wishes").into_inner()
 }
 
-async fn enrollments(nurture: &NurtureServiceClient<Authorized>) -> Vec<Enrollment> {
-    let request = ListEnrollmentsRequest { journey_id: "double-opt-in".to_owned(), ..Default::default() };
+async fn enrollments(nurture: &NurtureServiceClient<Authorized>, lead_id: &str) -> Vec<Enrollment> {
+    let request = ListEnrollmentsRequest { lead_id: lead_id.to_owned(), ..Default::default() };
     nurture.clone().list_enrollments(request).await.expect("enrolments").into_inner().enrollments
 }
 
@@ -51,19 +52,23 @@ async fn a_form_asks_a_mail_asks_back_and_only_the_button_is_a_yes() {
     let text = parsed.body_text(0).expect("a text");
     let link = regex::Regex::new(r"http://\S+/d/[\w-]+").expect("a pattern").find(&text).expect("the link").as_str();
 
+    let records = line.kafka.records_until(Topic::Nurture, |records| !records.is_empty()).await;
+    // The key of its facts is the lead.
+    let lead_id = String::from_utf8(records[0].key.clone()).expect("an id");
+
     // Whoever only looks has said nothing.
     let page = client.get(link).send().await.expect("an answer");
     assert_eq!(page.status(), 200);
     assert!(page.text().await.expect("a page").contains("<button"));
     assert!(wishes(&nurture).await.preferences.is_empty(), "nor did the form");
-    assert_eq!(enrollments(&nurture).await[0].state, "active");
+    assert_eq!(enrollments(&nurture, &lead_id).await[0].state, "active");
 
     assert_eq!(client.post(link).body("action=confirm").send().await.expect("an answer").status(), 200);
     let said = wishes(&nurture).await.preferences;
     let [yes] = said.as_slice() else { panic!("{said:?}") };
     assert_eq!((yes.purpose.as_str(), yes.given, yes.source.as_str()), ("marketing_email", true, "double_opt_in"));
     let ended = eventually("the end", async || {
-        enrollments(&nurture).await.into_iter().find(|one| !one.end_reason.is_empty())
+        enrollments(&nurture, &lead_id).await.into_iter().find(|one| !one.end_reason.is_empty())
     })
     .await;
     assert_eq!(ended.end_reason, "goal:consent");

@@ -25,6 +25,15 @@ pub(super) fn wrong(place: impl Into<String>, what: impl Into<String>) -> Source
     SourcesError { place: place.into(), what: what.into() }
 }
 
+/// Domains of our own mails, lower case, of all mailboxes together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OwnDomains {
+    /// Right sides of our Message-IDs.
+    pub message_ids: std::collections::BTreeSet<String>,
+    /// Right sides of our reply addresses.
+    pub replies: std::collections::BTreeSet<String>,
+}
+
 /// A form with what its door needs.
 #[derive(Clone, Debug)]
 pub struct Form {
@@ -63,6 +72,15 @@ impl Sources {
     #[must_use]
     pub fn names(&self) -> std::collections::BTreeSet<String> {
         self.sources.keys().map(|name| name.to_string()).collect()
+    }
+
+    /// By what the mailboxes know mails of our own.
+    #[must_use]
+    pub fn own_domains(&self) -> OwnDomains {
+        let all = |of: fn(&MailboxRules) -> &Vec<Box<str>>| {
+            self.mailboxes.values().flat_map(|mailbox| of(&mailbox.rules)).map(ToString::to_string).collect()
+        };
+        OwnDomains { message_ids: all(|rules| &rules.our_message_ids), replies: all(|rules| &rules.reply_domains) }
     }
 
     /// Checks the file and makes it ready. `secret` reads a secret file, whose path may begin at the folder of the file.

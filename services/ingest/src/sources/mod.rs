@@ -8,6 +8,6 @@ mod hooks;
 mod tests;
 mod watch;
 
-pub use compile::{Form, Mailbox, Sources, SourcesError};
+pub use compile::{Form, Mailbox, OwnDomains, Sources, SourcesError};
 pub use hooks::Hook;
 pub use watch::{SourcesHandle, parse};

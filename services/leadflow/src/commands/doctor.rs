@@ -59,7 +59,11 @@ fn files(config: &RootConfig) -> Vec<Look> {
         Look::new("keys file", keys),
     ];
     if let Some(ingest) = &config.ingest {
-        looks.push(Look::new("sources file", leadflow_ingest::source_names(&ingest.sources_file)));
+        let sources = leadflow_ingest::source_names(&ingest.sources_file);
+        // Of a file that cannot be read once is enough.
+        let answers = (sources.is_ok() && config.nurture.is_some()).then(|| crate::answers::check(config));
+        looks.push(Look::new("sources file", sources));
+        looks.extend(answers.map(|answers| Look::new("answers to mails", answers)));
     }
     looks
 }

@@ -8,7 +8,10 @@ mod confirm;
 pub mod judge;
 mod page;
 mod preferences;
+mod proxies;
 mod stop;
+
+pub use self::proxies::Proxies;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -65,9 +68,8 @@ struct Visitor(Vec<u8>);
 impl Door {
     fn visitor(&self, peer: Option<&ConnectInfo<SocketAddr>>, headers: &HeaderMap) -> Visitor {
         let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("");
-        let forwarded = headers.get("x-forwarded-for").and_then(|value| value.to_str().ok());
-        let address =
-            forwarded.map_or_else(|| peer.map_or_else(String::new, |peer| peer.0.ip().to_string()), str::to_owned);
+        let proxies = &self.config.trusted_proxies;
+        let address = peer.map_or_else(String::new, |peer| proxies.visitor(peer.0.ip(), headers).to_string());
         let text = format!("{address}\n{}", text(header::USER_AGENT));
         Visitor(self.identity_key.hash(Purpose::Link, "visitor", &text).0.to_vec())
     }

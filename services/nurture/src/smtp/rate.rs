@@ -77,7 +77,7 @@ impl Rates {
             let due = due.unwrap_or(now);
             domains.by_name.insert(key, Domain { due, queue: place + pace.interval });
         }
-        Err((place - now).max(Duration::from_millis(1)))
+        Err(place - now)
     }
 
     fn domains(&self) -> MutexGuard<'_, Domains> {

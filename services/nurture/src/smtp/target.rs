@@ -1,5 +1,6 @@
 //! Where the relay is and how it is spoken to, parsed from its URL.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use http::Uri;
@@ -77,7 +78,25 @@ impl Target {
             _ => return Err(ConfigError::Url("begins with none of smtp://, smtps:// and smtp+plain://")),
         };
         let credentials = credentials(authority.as_str())?;
+        if matches!(security, Security::Plain) && credentials.is_some() && !is_near(&host) {
+            return Err(ConfigError::Url(
+                "would send its password in the clear over a public network; write smtp:// (STARTTLS) or smtps://, or name a relay \
+                 at a loopback or private address",
+            ));
+        }
         Ok(Self { security, host, port: port.unwrap_or(usual_port), credentials })
+    }
+}
+
+/// At a loopback or private address, or by a name that only a network of one's own knows (`relay`, `relay.internal`).
+fn is_near(host: &str) -> bool {
+    const OWN: [&str; 5] = ["localhost", "local", "internal", "svc", "lan"];
+    match host.parse::<IpAddr>() {
+        Ok(IpAddr::V4(address)) => address.is_loopback() || address.is_private() || address.is_link_local(),
+        Ok(IpAddr::V6(address)) => {
+            address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local()
+        }
+        Err(_) => host.rsplit_once('.').is_none_or(|(_, last)| OWN.iter().any(|own| own.eq_ignore_ascii_case(last))),
     }
 }
 
@@ -168,6 +187,26 @@ mod tests {
         }
         let error = Target::parse("smtps://mail.example.com", Some(Path::new("missing.pem"))).err().unwrap();
         assert!(matches!(error, ConfigError::CaFile { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_password_goes_in_the_clear_over_a_network_of_ones_own_alone() {
+        for host in
+            ["127.0.0.1", "[::1]", "10.1.2.3", "192.168.1.1:2525", "[fd00::1]", "localhost", "relay", "relay.mail.svc"]
+        {
+            assert!(Target::parse(&format!("smtp+plain://ada:secret@{host}"), None).is_ok(), "{host}");
+        }
+        for host in
+            ["relay.example", "relay.example:25", "203.0.113.7", "[2001:db8::1]", "11.0.0.1", "localhost.example"]
+        {
+            let error = Target::parse(&format!("smtp+plain://ada:secret@{host}"), None).err();
+            let text = error.unwrap_or_else(|| panic!("{host} was taken")).to_string();
+            assert!(
+                text.starts_with("smtp.url would send") && text.contains("smtps://") && !text.contains("secret"),
+                "{text}"
+            );
+            assert!(Target::parse(&format!("smtp+plain://{host}"), None).is_ok(), "without a password {host} will do");
+        }
     }
 
     #[test]

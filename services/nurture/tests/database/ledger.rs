@@ -219,7 +219,7 @@ async fn a_claim_whose_sender_died_before_data_is_taken_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_consent_without_an_address_or_after_a_complaint_nothing_is_sent() {
+async fn without_consent_or_an_address_nothing_is_sent() {
     let world = World::new().await;
     world.publish(&two_mails()).await;
     let mut silent = opened(1);
@@ -228,15 +228,12 @@ async fn without_consent_without_an_address_or_after_a_complaint_nothing_is_sent
     withdrawn.lead.as_mut().unwrap().consents = vec![consent(false, "2026-11-01T00:00:00Z")];
     let mut nameless = opened(3);
     nameless.lead.as_mut().unwrap().contact.as_mut().unwrap().email.clear();
-    world.deliver(vec![silent, withdrawn, nameless, opened(4)]).await;
-    world.deliver(vec![engaged(4, 2, "email_complained", &[])]).await;
+    world.deliver(vec![silent, withdrawn, nameless]).await;
     world.start_sender();
     world.settle().await;
     assert_eq!(world.ledger(1).await, ["hello 1 skipped(no_consent)"]);
     assert_eq!(world.ledger(2).await, ["hello 1 skipped(consent_withdrawn)"]);
     assert_eq!(world.ledger(3).await, ["hello 1 skipped(no_address)"]);
-    // A complaint ends the journey as an unsubscribe does.
-    assert_eq!(world.ledger(4).await, ["hello 1 skipped(unsubscribed)"]);
     assert!(world.arrived_mails().is_empty());
 }
 

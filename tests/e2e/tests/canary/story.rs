@@ -10,8 +10,7 @@ use leadflow_platform::testing::clock;
 use leadflow_platform::topics::Topic;
 use leadflow_proto::nurture::v1::nurture_service_client::NurtureServiceClient;
 use leadflow_proto::nurture::v1::{
-    ExportPersonRequest, GetPreferencesRequest, ListMessagesRequest, export_person_request,
-    get_preferences_request,
+    ExportPersonRequest, GetPreferencesRequest, ListMessagesRequest, export_person_request, get_preferences_request,
 };
 use leadflow_proto::qualification::v1::lead_service_client::LeadServiceClient;
 use leadflow_proto::qualification::v1::qualification_admin_service_client::QualificationAdminServiceClient;
