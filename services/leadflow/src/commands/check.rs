@@ -57,7 +57,7 @@ impl Check {
         for (file, kind, body) in &read {
             let remarks = match kind {
                 Some(kind) => kind.check(file, body, told.as_ref()),
-                None => vec![Remark { is_fault: true, text: Kind::undecided() }],
+                None => vec![Remark { is_fault: true, text: undecided(&String::from_utf8_lossy(body)) }],
             };
             faults += remarks.iter().filter(|remark| remark.is_fault).count();
             tell(output, file, *kind, &remarks)?;
@@ -177,6 +177,14 @@ fn told_kinds(body: &[u8]) -> BTreeSet<String> {
     kinds.flat_map(each).filter_map(|kind| kind.as_str().map(str::to_owned)).collect()
 }
 
+/// Why nobody can say what a file is: it is no YAML, with line and column, or it has other keys.
+fn undecided(text: &str) -> String {
+    match serde_saphyr::from_str::<Value>(text) {
+        Err(error) => in_words(&format!("this is no YAML: {error}")),
+        Ok(_) => Kind::undecided(),
+    }
+}
+
 /// Keys at the top of the file, in whatever style of YAML; of one that cannot be read, those that begin a line.
 fn top_level_keys(text: &str) -> BTreeSet<String> {
     if let Ok(Value::Object(map)) = serde_saphyr::from_str::<Value>(text) {
@@ -225,6 +233,16 @@ mod tests {
         for part in ["--kind", "scoring (", "sources (", "journey (", "thresholds", "mailboxes", "steps"] {
             assert!(said.contains(part), "{part}: {said}");
         }
+    }
+
+    #[test]
+    fn a_file_that_is_no_yaml_is_told_where() {
+        for text in ["id: a\ntitle: b\n\tsteps: []\n", "id: a\nx: [1, 2\n", "a: 'b\n"] {
+            let said = undecided(text);
+            assert!(said.starts_with("this is no YAML: ") && said.contains("line"), "{text:?}: {said}");
+            assert!(!said.contains("--kind"), "{said}");
+        }
+        assert!(undecided("colour: red\n").contains("--kind"));
     }
 
     #[test]

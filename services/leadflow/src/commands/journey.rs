@@ -114,6 +114,10 @@ fn bundle(file: &std::path::Path) -> anyhow::Result<Vec<u8>> {
         .map_err(|error| anyhow::anyhow!("{}: {error}", file.display()))
 }
 
+fn still_paused(journey_id: &str) -> String {
+    format!("is paused: nobody enters, nobody goes on until leadflow journey resume {journey_id}")
+}
+
 async fn publish(file: PathBuf, migrate: bool, connection: &Connection, output: Output) -> anyhow::Result<()> {
     let request = PublishJourneyRequest { body: bundle(&file)?, migrate };
     let answer = connection.nurture_admin().await?.publish_journey(request).await;
@@ -121,10 +125,11 @@ async fn publish(file: PathBuf, migrate: bool, connection: &Connection, output: 
     let journey = answer.journey.clone().unwrap_or_default();
     let name = format!("journey/{}@{}", journey.journey_id, journey.version);
     let moved = if migrate { format!("; {} people moved to it", answer.migrated) } else { String::new() };
-    let sentence = if answer.created {
-        format!("published {name} and made it active{moved}")
-    } else {
-        format!("{name} is this very file and active{moved}")
+    let sentence = match (answer.created, journey.state == "paused") {
+        (true, false) => format!("published {name} and made it active{moved}"),
+        (false, false) => format!("{name} is this very file and active{moved}"),
+        (true, true) => format!("published {name}; the journey {}{moved}", still_paused(&journey.journey_id)),
+        (false, true) => format!("{name} is this very file; the journey {}{moved}", still_paused(&journey.journey_id)),
     };
     output.done(&answer, sentence)
 }

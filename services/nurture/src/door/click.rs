@@ -89,7 +89,10 @@ impl Door {
         page.answer(StatusCode::NOT_FOUND)
     }
 
+    /// Name and postal address; many write the name into the address as well, as it stands on an envelope.
     pub(super) fn sender_line(&self) -> String {
-        format!("{}, {}", self.config.sender.name, self.config.sender.postal_address)
+        let sender = &self.config.sender;
+        let names_itself = sender.postal_address.to_lowercase().starts_with(&sender.name.to_lowercase());
+        if names_itself { sender.postal_address.clone() } else { format!("{}, {}", sender.name, sender.postal_address) }
     }
 }

@@ -37,12 +37,12 @@ pub(super) async fn save(
     if let Behind::Nothing = behind {
         return Ok(door.unknown());
     }
-    let body = read_body(body, 64 << 10).await?;
-    let form: Vec<(String, String)> = serde_urlencoded::from_bytes(&body)
-        .map_err(|_| ApiError::invalid("body", "is no form (application/x-www-form-urlencoded)"))?;
+    // Whoever sees the answer is a person with a browser: a page, whatever went wrong.
+    let Ok(body) = read_body(body, 64 << 10).await else { return Ok(door.not_understood()) };
+    let form: Vec<(String, String)> = serde_urlencoded::from_bytes(&body).unwrap_or_default();
     let action = form.iter().find(|(name, _)| name == "action").map_or("", |(_, value)| value.as_str());
     if !["unsubscribe", "topics"].contains(&action) {
-        return Err(ApiError::invalid("action", "is topics or unsubscribe"));
+        return Ok(door.not_understood());
     }
     let Behind::Mail(message_id, target) = behind else {
         let page = door.preference_page(&Wishes::default(), false, vec![SAMPLE_NOTE.to_owned()]);
@@ -61,6 +61,19 @@ pub(super) async fn save(
 }
 
 impl Door {
+    fn not_understood(&self) -> Response {
+        let page = Page {
+            title: "Nothing was changed".to_owned(),
+            lines: vec![
+                "We did not understand what was sent. Open the link in the mail once more, and press a button there."
+                    .to_owned(),
+            ],
+            sender: self.sender_line(),
+            ..Page::default()
+        };
+        page.answer(StatusCode::BAD_REQUEST)
+    }
+
     async fn preferences(&self, target: &Target, mut lines: Vec<String>) -> Result<Page, ApiError> {
         let (present, all) = self.said(target).await?;
         // As long as one of the addresses may get mails there is something to end.

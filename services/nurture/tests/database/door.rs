@@ -217,3 +217,44 @@ async fn topics_are_turned_off_one_by_one() {
     world.settle().await;
     assert!(world.ledger(1).await.contains(&"again 1 skipped(topic_off)".to_owned()), "{:?}", world.ledger(1).await);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_understood_is_answered_with_a_page_that_names_the_sender_once() {
+    let changed = |config: &mut leadflow_nurture::NurtureConfig| {
+        config.sender.postal_address = "Seller, 1 Sample Street".to_owned();
+    };
+    let world = World::configured(leadflow_mailbox::Script::default(), "", changed).await;
+    world.publish(&two_mails()).await;
+    world.start_sender();
+    world.deliver(vec![opened(1)]).await;
+    world.settle().await;
+    let door = open(&world).await;
+    let url = door.url(&world, "p", LinkKind::Preferences, message_of(&world, 1).await, 0);
+    for body in ["action=zzz", "", "%%%"] {
+        let answer = door.client.post(&url).body(body).send().await.unwrap();
+        assert_eq!(answer.status(), 400);
+        assert_eq!(answer.headers()["content-type"], "text/html; charset=utf-8");
+        let page = answer.text().await.unwrap();
+        assert!(page.contains("Nothing was changed") && page.contains(">Seller, 1 Sample Street<"), "{page}");
+    }
+}
+
+/// Whoever asks from the internet says nothing about himself; a proxy of one's own says who asks.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_visitor_cannot_choose_who_he_is() {
+    for (trusted, visitors) in [("[]", 1), ("[127.0.0.1]", 2)] {
+        let more = format!("trusted_proxies: {trusted}\n");
+        let world = World::with(leadflow_mailbox::Script::default(), &more).await;
+        world.publish(&two_mails()).await;
+        world.start_sender();
+        world.deliver(vec![opened(1)]).await;
+        world.settle().await;
+        let door = open(&world).await;
+        let url = door.url(&world, "c", LinkKind::Click, message_of(&world, 1).await, 1);
+        for address in ["192.0.2.1", "192.0.2.2"] {
+            let answer = door.client.get(&url).header("x-forwarded-for", address).send().await.unwrap();
+            assert_eq!(answer.status(), 302);
+        }
+        assert_eq!(world.count("select count(distinct visitor) from link_hit").await, visitors, "{trusted}");
+    }
+}

@@ -40,6 +40,15 @@ fn without_a_way_out_nothing_is_sent() {
         let error = send(&column(&format!("{ADDRESS}{way_out}")), None).unwrap_err();
         assert!(matches!(error, RenderError::MissingUnsubscribe { .. }), "{way_out}: {error}");
     }
+    let style = "<mj-head><mj-style>.h { display: none }</mj-style></mj-head><mj-body>";
+    for way_out in [
+        "<mj-text css-class=\"h\"><a href=\"{{ links.unsubscribe }}\">x</a></mj-text>",
+        "<mj-text><a class=\"h\" href=\"{{ links.unsubscribe }}\">x</a></mj-text>",
+    ] {
+        let mjml = column(&format!("{ADDRESS}{way_out}")).replace("<mj-body>", style);
+        let error = send(&mjml, None).unwrap_err();
+        assert!(matches!(error, RenderError::MissingUnsubscribe { .. }), "{way_out}: {error}");
+    }
     let no_link = context_with("links.unsubscribe", serde_json::Value::Null);
     assert!(template(&source(column(FOOTER))).render(&no_link, MailKind::Marketing).is_err());
 }

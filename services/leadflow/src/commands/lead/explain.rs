@@ -14,6 +14,7 @@ use serde_json::json;
 use super::Who;
 use super::entry::{Entry, Tally};
 use super::list::reasons;
+use super::mails;
 use crate::client::Connection;
 use crate::figures::{count, points};
 use crate::output::Output;
@@ -156,7 +157,14 @@ impl Explain {
         let mut entries = Vec::new();
         for lead_id in lead_ids {
             let request = nurture::ExplainLeadRequest { lead_id: lead_id.clone(), replay: self.replay };
-            let decisions = client.explain_lead(request).await?.into_inner().decisions;
+            let mut decisions = client.explain_lead(request).await?.into_inner().decisions;
+            // A program, and whoever replays, wants each of them.
+            if !self.replay && !output.is_json() && decisions.iter().any(mails::is_look) {
+                let request =
+                    nurture::ListMessagesRequest { lead_id: lead_id.clone(), page_size: 200, ..Default::default() };
+                let messages = client.list_messages(request).await?.into_inner().messages;
+                decisions = mails::folded(decisions, &messages);
+            }
             entries.extend(decisions.iter().map(Entry::from));
         }
         Ok(entries)

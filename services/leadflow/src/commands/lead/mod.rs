@@ -5,6 +5,7 @@ mod explain;
 #[cfg(test)]
 mod explain_tests;
 mod list;
+mod mails;
 
 use std::process::ExitCode;
 
