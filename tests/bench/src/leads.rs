@@ -34,7 +34,10 @@ pub(crate) async fn produce(stand: &Stand, seed: u64, leads: u32) -> anyhow::Res
             producer.send(record, Duration::from_secs(60)).await.map_err(|(error, _)| error).map(|_| ())
         }
     };
-    Ok(futures::stream::iter((0..leads).map(send)).buffer_unordered(IN_FLIGHT).try_for_each(|()| async { Ok(()) }).await?)
+    Ok(futures::stream::iter((0..leads).map(send))
+        .buffer_unordered(IN_FLIGHT)
+        .try_for_each(|()| async { Ok(()) })
+        .await?)
 }
 
 fn opened(seed: u64, number: u32) -> LeadEvent {
