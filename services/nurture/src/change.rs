@@ -5,7 +5,7 @@ mod apply;
 mod mails;
 mod write;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use leadflow_platform::identity_key::IdentityKey;
@@ -77,6 +77,8 @@ pub struct Change<'a> {
     new_mails: Vec<NewMail>,
     calls: Vec<NewCall>,
     touched: BTreeMap<Uuid, Enrollment>,
+    /// Leads of which something was told: no other sequence is written.
+    told_now: BTreeSet<Uuid>,
     /// Enrolments that are over: their waiting mails are skipped.
     ended: BTreeMap<Uuid, String>,
 }
@@ -97,6 +99,7 @@ impl<'a> Change<'a> {
             new_mails: Vec::new(),
             calls: Vec::new(),
             touched: BTreeMap::new(),
+            told_now: BTreeSet::new(),
             ended: BTreeMap::new(),
         }
     }
@@ -306,6 +309,7 @@ impl<'a> Change<'a> {
     }
 
     fn next_sequence(&mut self, lead_id: Uuid) -> i32 {
+        self.told_now.insert(lead_id);
         let sequence = self.told.entry(lead_id).or_default();
         *sequence += 1;
         *sequence

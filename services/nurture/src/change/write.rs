@@ -29,7 +29,9 @@ impl Change<'_> {
         store::message::update(connection, &messages).await?;
         store::webhook::insert(connection, &self.calls).await?;
         store::decision::insert(connection, &self.decisions).await?;
-        store::told::save(connection, &self.told).await?;
+        // What was loaded and not told of may be somebody else's by now.
+        let told = self.told.iter().filter(|(lead_id, _)| self.told_now.contains(*lead_id));
+        store::told::save(connection, &told.map(|(lead_id, sequence)| (*lead_id, *sequence)).collect()).await?;
         store::tally::add(connection, &self.counted).await
     }
 

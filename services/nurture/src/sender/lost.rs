@@ -28,7 +28,9 @@ impl Sender {
         }
         let contacts = store::contact::lock_free(tx.connection(), &store::due::contacts(&lost)).await?;
         let ids: Vec<Uuid> = lost.iter().map(|(message_id, _)| *message_id).collect();
-        let messages = store::message::by_ids(tx.connection(), &ids).await?;
+        let mut messages = store::message::by_ids(tx.connection(), &ids).await?;
+        // Others look for lost mails too: what they hold is theirs.
+        messages.retain(|message| contacts.iter().any(|contact| contact.email_hash == message.email_hash));
         let lead_ids: Vec<Uuid> = messages.iter().map(|message| message.lead_id).collect();
         let told = store::told::load(tx.connection(), &lead_ids).await?;
         let setting = Setting {
@@ -40,9 +42,8 @@ impl Sender {
         let mut change = Change::new(setting, told);
         let mut woken = Vec::new();
         for mut message in messages {
-            let locked = contacts.iter().any(|contact| contact.email_hash == message.email_hash);
             let late = message.lease_until.is_some_and(|until| until <= now);
-            if !locked || !late || message.state != MessageState::Sending {
+            if !late || message.state != MessageState::Sending {
                 continue;
             }
             message.state = MessageState::Uncertain;

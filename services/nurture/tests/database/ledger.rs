@@ -205,6 +205,45 @@ async fn the_rate_of_a_domain_counts_no_attempt() {
     assert_eq!(world.count("select count(*) from decision where kind = 'send'").await, 20);
 }
 
+/// Whoever looks for lost mails sees also those that somebody else is busy with: their leads' facts are numbered by him.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_for_lost_mails_leaves_the_sequences_of_others_alone() {
+    let world = World::new().await;
+    world.publish(&two_mails()).await;
+    world.deliver(vec![opened(1), opened(2)]).await;
+    let died =
+        "update message set state = 2, sending_at = clock(), lease_owner = gen_random_uuid(), lease_until = clock()";
+    sqlx::query(died).execute(world.database.pool()).await.unwrap();
+    // Somebody has the contact of the first and tells of it.
+    let mut busy = world.database.pool().begin().await.unwrap();
+    let lock =
+        "select from contact where email_hash = (select email_hash from lead where lead_id = $1) for no key update";
+    sqlx::query(lock).bind(lead_id(1)).execute(&mut *busy).await.unwrap();
+    let told = "update lead_told set sequence = 7 where lead_id = $1";
+    sqlx::query(told).bind(lead_id(1)).execute(&mut *busy).await.unwrap();
+    world.start_sender();
+    // The other one is settled meanwhile, unless the look waits for what it should not touch.
+    for _ in 0..40 {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        if world.ledger(2).await == ["hello 1 uncertain(lost)"] {
+            break;
+        }
+    }
+    busy.commit().await.unwrap();
+    for _ in 0..400 {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        if world.count("select count(*) from message where state = 5").await == 2 {
+            break;
+        }
+    }
+    let sequence: i32 = sqlx::query_scalar("select sequence from lead_told where lead_id = $1")
+        .bind(lead_id(1))
+        .fetch_one(world.database.pool())
+        .await
+        .unwrap();
+    assert_eq!(sequence, 8);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_claim_whose_sender_died_before_data_is_taken_over() {
     let world = World::new().await;
