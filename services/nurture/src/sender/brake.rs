@@ -11,6 +11,10 @@ use crate::store::report::Rates;
 /// Over so long.
 const PERIOD: SignedDuration = SignedDuration::from_hours(24);
 
+/// Fewer people than these pull no brake, whatever their share is: with some hundred mails a day one of them alone would stop
+/// everybody's.
+const FROM_PEOPLE: i64 = 5;
+
 /// Looks at the rates, and pulls it if one is too high.
 ///
 /// # Errors
@@ -45,10 +49,11 @@ fn pulled(rates: Rates, brakes: &Brakes) -> Option<&'static str> {
     if tried < brakes.from_messages {
         return None;
     }
-    if rates.complained * 1000 > brakes.complaints_per_thousand * tried {
+    if rates.complained >= FROM_PEOPLE && rates.complained * 1000 > brakes.complaints_per_thousand * tried {
         return Some("brake: complaints");
     }
-    (rates.bounced * 1000 > brakes.bounces_per_thousand * tried).then_some("brake: bounces")
+    let bounces = rates.bounced >= FROM_PEOPLE && rates.bounced * 1000 > brakes.bounces_per_thousand * tried;
+    bounces.then_some("brake: bounces")
 }
 
 #[cfg(test)]
@@ -60,7 +65,11 @@ mod tests {
         let brakes = Brakes::default();
         let table = [
             ((1000, 0, 3), None),
-            ((1000, 0, 4), Some("brake: complaints")),
+            ((200, 0, 1), None),
+            ((1000, 0, 4), None),
+            ((1000, 0, 5), Some("brake: complaints")),
+            ((2000, 0, 6), None),
+            ((2000, 0, 7), Some("brake: complaints")),
             ((100, 0, 50), None),
             ((920, 80, 0), None),
             ((919, 81, 0), Some("brake: bounces")),

@@ -12,7 +12,7 @@ use super::claim::Claimed;
 use super::compose::{self, Letter};
 use super::settle::{RATE, Settled};
 use super::{Sender, log_failure};
-use crate::smtp::{Blame, Phase, Refusal, Verdict};
+use crate::smtp::{Blame, Phase, Refusal, Verdict, is_about_the_mail};
 use crate::store;
 use crate::store::message::Message;
 use crate::store::message_begin::Begin;
@@ -25,6 +25,8 @@ const NO_CONNECTION_PAUSE: Duration = Duration::from_secs(5);
 
 /// After the signal, how long a mail in DATA may wait for the relay's last word; the rest of the drain is for the ledger.
 const LAST_WORD: Duration = DRAIN.saturating_sub(Duration::from_secs(6));
+/// After the signal, how long the ledger may take.
+const LAST_ENTRY: Duration = DRAIN.saturating_sub(Duration::from_secs(2));
 
 impl Sender {
     /// Never fails: what is not known stays in the ledger, and is due again or found by `lost`.
@@ -32,9 +34,9 @@ impl Sender {
         let message_id = claimed.message.message_id;
         tokio::select! {
             () = self.bring(&claimed) => {}
-            () = self.last_moment() => tracing::warn!(
+            () = self.after_the_signal(LAST_ENTRY) => tracing::warn!(
                 message.id = %message_id,
-                "the process ends before the relay's last word on a mail; if DATA has begun, it is uncertain when its lease ends"
+                "the process ends before it could write down what became of a mail; if DATA has begun, it is uncertain when its lease ends"
             ),
         }
     }
@@ -53,10 +55,10 @@ impl Sender {
         self.settle(claimed, settled).await;
     }
 
-    /// As late as the drain allows.
-    async fn last_moment(&self) {
+    /// Never before this process is told to end.
+    async fn after_the_signal(&self, pause: Duration) {
         self.shared.stop.cancelled().await;
-        tokio::time::sleep(LAST_WORD).await;
+        tokio::time::sleep(pause).await;
     }
 
     async fn attempt(&self, claimed: &Claimed) -> Result<Option<Settled>, PgError> {
@@ -99,17 +101,31 @@ impl Sender {
             }
         }
         // From here on only the relay's word counts.
-        Ok(Some(match open.transmit(&ready.composed.bytes).await {
+        let verdict = tokio::select! {
+            verdict = open.transmit(&ready.composed.bytes) => verdict,
+            () = self.after_the_signal(LAST_WORD) => return Ok(Some(Settled::Uncertain)),
+        };
+        Ok(Some(self.judged(&verdict)))
+    }
+
+    fn judged(&self, verdict: &Verdict) -> Settled {
+        match verdict {
             Verdict::Sent { .. } => {
-                shared.outage.served();
+                self.shared.outage.served();
                 Settled::Sent
             }
-            Verdict::Transient { code, .. } => Settled::Again { code, reason: "data" },
-            verdict @ Verdict::Permanent { code, .. } => {
-                Settled::Failed { code, bounced: verdict.blame() == Blame::Recipient }
-            }
+            Verdict::Transient { code, .. } => Settled::Again { code: *code, reason: "data" },
+            Verdict::Permanent { code, text } => match verdict.blame() {
+                Blame::Sender if is_about_the_mail(text) => Settled::Failed { code: *code, bounced: false },
+                // "Sending suspended", "quota exceeded": many relays say at the end what they think of us.
+                Blame::Sender => {
+                    self.shared.outage.in_vain(&format!("it refuses us, {verdict}"));
+                    Settled::Again { code: *code, reason: "relay_refuses" }
+                }
+                blame => Settled::Failed { code: *code, bounced: blame == Blame::Recipient },
+            },
             Verdict::Uncertain { .. } => Settled::Uncertain,
-        }))
+        }
     }
 
     fn write(&self, claimed: &Claimed, to: &str) -> Result<compose::Ready, Settled> {

@@ -36,7 +36,7 @@ use crate::store;
 /// Looks at the ledger at least so often.
 const INTERVAL: Duration = Duration::from_secs(5);
 /// When whoever holds what is due is asked again.
-const BUSY_PAUSE: Duration = Duration::from_millis(20);
+const BUSY_PAUSE: Duration = Duration::from_millis(100);
 
 /// The senders of one process.
 #[derive(Clone)]

@@ -104,6 +104,17 @@ pub fn classify(code: u16, text: &str) -> Blame {
     }
 }
 
+/// Words of refusals that are about what stands in a mail.
+const CONTENT: [&str; 6] = ["spam", "unsolicited", "content", "virus", "malware", "5.6."];
+
+/// Whether a permanent refusal is about this mail itself. To say the same thing again would make it worse; every other reason
+/// on our side may be gone tomorrow: "sending suspended", "quota exceeded".
+#[must_use]
+pub(crate) fn is_about_the_mail(text: &str) -> bool {
+    let text = text.to_lowercase();
+    CONTENT.iter().any(|words| text.contains(words))
+}
+
 /// Whether a word belongs to the texts that are looked for: a name that is such a word must not be masked.
 pub(super) fn is_word_of_replies(word: &str) -> bool {
     let word = word.to_lowercase();
@@ -128,6 +139,17 @@ fn code_of(token: &str) -> Option<(u16, u16)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_said_of_the_mail_is_not_said_of_us() {
+        for text in ["5.7.1 this looks like spam", "5.6.0 malformed", "5.7.1 message contains a virus"] {
+            assert!(is_about_the_mail(text), "{text}");
+        }
+        for text in ["5.7.1 Message rejected: sending suspended for this account", "5.7.1 Relay access denied"] {
+            assert!(!is_about_the_mail(text), "{text}");
+            assert_eq!(classify(554, text), Blame::Sender, "{text}");
+        }
+    }
 
     #[test]
     fn replies_as_servers_give_them() {

@@ -14,6 +14,7 @@ mod relay;
 mod reply;
 mod target;
 
+pub(crate) use blame::is_about_the_mail;
 pub use blame::{Blame, classify};
 pub use config::{Seconds, SmtpConfig, SmtpTimeouts};
 pub use outcome::{Phase, Refusal, Verdict};

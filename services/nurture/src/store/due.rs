@@ -70,14 +70,17 @@ pub async fn next_message(pool: &PgPool) -> Result<Option<Duration>, PgError> {
     Ok(pause(seconds))
 }
 
-/// Mails that may be claimed: queued, due, and leased by nobody who is alive.
+/// Mails that may be claimed: queued, due, leased by nobody who is alive, and to nobody to whom another one is on its way:
+/// those of one person must not fill the page of everybody.
 ///
 /// # Errors
 /// As the database says.
 pub async fn messages(connection: &mut PgConnection, now: Timestamp, limit: i64) -> Result<Due, PgError> {
     let rows = sqlx::query_as(
-        "select message_id, email_hash from message
+        "select message_id, email_hash from message m
          where state = 1 and not_before <= $1 and (lease_until is null or lease_until <= $1)
+             and not exists (select from message b where b.email_hash = m.email_hash and b.state in (1, 2)
+                 and (b.state = 2 or b.lease_until > $1))
          order by not_before limit $2",
     )
     .bind(to_sql(now))

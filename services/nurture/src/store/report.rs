@@ -44,9 +44,9 @@ pub async fn any(connection: &mut PgConnection, from: Timestamp) -> Result<bool,
 pub struct Rates {
     /// `sent | uncertain`.
     pub sent: i64,
-    /// Hard ones.
+    /// Addresses that bounced hard.
     pub bounced: i64,
-    /// Called spam.
+    /// People who called one spam.
     pub complained: i64,
 }
 
@@ -57,8 +57,10 @@ pub struct Rates {
 pub async fn rates(connection: &mut PgConnection, from: Timestamp) -> Result<Rates, PgError> {
     let (sent, bounced, complained) = sqlx::query_as(
         "select (select count(*) from message where state in (3, 5) and settled_at > $1),
-             (select count(*) from report where kind = 'hard_bounce' and at > $1),
-             (select count(*) from report where kind = 'complaint' and at > $1)",
+             (select count(distinct email_hash) from report join message using (message_id)
+                 where kind = 'hard_bounce' and at > $1),
+             (select count(distinct email_hash) from report join message using (message_id)
+                 where kind = 'complaint' and at > $1)",
     )
     .bind(to_sql(from))
     .fetch_one(connection)

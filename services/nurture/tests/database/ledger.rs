@@ -120,6 +120,19 @@ async fn a_mail_that_hangs_before_data_holds_up_nobody() {
     }
     let next = leadflow_nurture::store::due::next_message(world.database.pool()).await.unwrap().unwrap();
     assert!(next > std::time::Duration::from_secs(60), "nothing may be claimed now, and the look says so: {next:?}");
+    // Nor do hundred more to the same person.
+    let more = "insert into message (message_id, lead_id, email_hash, journey_id, version, step, occurrence, queued_at, not_before)
+        select gen_random_uuid(), lead_id, email_hash, journey_id, version, step, n, queued_at, not_before - interval '1 hour'
+        from message, generate_series(2, 101) n where lead_id = $1";
+    sqlx::query(more).bind(lead_id(1)).execute(world.database.pool()).await.unwrap();
+    world.deliver(vec![opened(6)]).await;
+    for _ in 0..200 {
+        if world.ledger(6).await == ["hello 1 sent"] {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("the mails of one person stand in the way: {:?}", world.ledger(6).await);
 }
 
 /// Reports come back hours later, by mail and by hooks: whoever reads them only keeps them, and a timer looks.

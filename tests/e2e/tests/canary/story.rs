@@ -136,7 +136,9 @@ pub(crate) struct Story<'a> {
 
 impl<'a> Story<'a> {
     async fn new(line: &'a Line) -> Self {
-        let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build();
+        // Every call has a connection of its own: one that rested may be closed by the door at the moment of the next call.
+        let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0);
+        let client = client.redirect(reqwest::redirect::Policy::none()).build();
         let channel = async |url| line.channel(url).await.expect("a channel");
         Self {
             line,
