@@ -206,7 +206,7 @@ async fn a_lead_whose_timer_fails_is_pushed_back_and_given_up_after_five_attempt
     for attempt in 1..5 {
         assert_eq!(world.count("select timer_attempt::bigint from lead where state = 2").await, attempt);
         assert_eq!(world.count(letters).await, 0);
-        world.pass(30).await;
+        world.pass(31).await;
         step().await;
     }
     assert_eq!(world.count(letters).await, 1);
