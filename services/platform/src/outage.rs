@@ -1,4 +1,4 @@
-//! Something outside that does not answer: the broker, the database. Told once when it goes away, once a minute while it is
+//! Something outside that does not answer: the broker, the database, a mail relay. Told once when it goes away, once a minute while it is
 //! away and once when it is back, however many clients run into it; and known to whoever asks for the health of a part.
 
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -207,9 +207,15 @@ impl<'a> Fold<'a> {
         }
     }
 
-    /// Whether the newest word at this address, of our own doors or of an event, is a yes after this moment.
+    /// Whether somebody came back to this address after this moment: the newest word on marketing mails is a yes, or he has
+    /// confirmed another purpose by our own door.
     pub(super) fn says_yes_after(&self, email_hash: &[u8], at: jiff::Timestamp) -> bool {
-        let kept = self.said.get(email_hash).and_then(|wishes| wishes.consents.get(MARKETING));
+        let kept = self.said.get(email_hash).map(|wishes| &wishes.consents);
+        let confirmed = |one: &Consent| one.source == "double_opt_in" && one.given && one.at > at;
+        if kept.is_some_and(|kept| kept.values().any(confirmed)) {
+            return true;
+        }
+        let kept = kept.and_then(|kept| kept.get(MARKETING));
         let now = self.change.consents.iter().filter(|one| one.email_hash == email_hash && one.purpose == MARKETING);
         let newest = now.chain(kept).max_by_key(|one| (one.at, !one.given));
         newest.is_some_and(|one| one.given && one.at > at)

@@ -39,6 +39,13 @@ pub(super) struct Claimed {
     pub(super) in_line: bool,
 }
 
+impl Claimed {
+    /// What the mail is about; empty: nothing that can be turned off.
+    pub(super) fn topic(&self) -> &str {
+        mail_of(&self.compiled, &self.message.step).map_or("", |(topic, _)| topic)
+    }
+}
+
 /// What came of a look.
 #[derive(Debug, Default)]
 pub(super) struct Page {
@@ -214,11 +221,7 @@ impl Sender {
         let empty = Wishes::default();
         let wishes = known.wishes.get(&message.email_hash).unwrap_or(&empty);
         let consent = wishes.consents.get(&journey.purpose).map_or(0, |consent| if consent.given { 1 } else { -1 });
-        let step = journey.by_id.get(&message.step).map(|number| &journey.steps[*number].action);
-        let (topic, patience_us) = match step {
-            Some(Action::Mail { topic, patience_us, .. }) => (topic.as_str(), *patience_us),
-            _ => ("", 0),
-        };
+        let (topic, patience_us) = mail_of(compiled, &message.step).unwrap_or(("", 0));
         let enrollment = message.enrollment_id.and_then(|id| known.enrollments.get(&id));
         let ended = enrollment.filter(|one| !one.state.is_open()).map(|one| one.end_reason.clone());
         let cap = config.frequency_cap;
@@ -245,6 +248,15 @@ impl Sender {
 
     fn cap_period_us(&self) -> i64 {
         self.shared.config.frequency_cap.map_or(0, |cap| i64::from(cap.days) * 86_400_000_000)
+    }
+}
+
+/// Topic and patience of a mail step.
+fn mail_of<'a>(compiled: &'a Compiled, step: &str) -> Option<(&'a str, i64)> {
+    let journey = &compiled.journey;
+    match &journey.steps[*journey.by_id.get(step)?].action {
+        Action::Mail { topic, patience_us, .. } => Some((topic, *patience_us)),
+        _ => None,
     }
 }
 

@@ -193,6 +193,7 @@ impl Sender {
             links,
             marketing: claimed.compiled.journey.purpose != "transactional",
             purpose: &claimed.compiled.journey.purpose,
+            topic: claimed.topic(),
         };
         let begun = if tx.is_on(LAST_LOOK) {
             store::message_begin::begin(tx.connection(), &begin).await?

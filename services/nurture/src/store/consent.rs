@@ -177,7 +177,8 @@ pub async fn carry(connection: &mut PgConnection, from: &[u8], to: &[u8]) -> Res
          select $2, s.reason, s.at from suppression s
          where s.email_hash = $1 and s.reason = 'unsubscribed'
              and not exists (select from consent c
-                 where c.email_hash = $2 and c.purpose = 'marketing_email' and c.given and c.at > s.at)
+                 where c.email_hash = $2 and c.given and c.at > s.at
+                     and (c.purpose = 'marketing_email' or c.source = 'double_opt_in'))
          on conflict do nothing",
         "insert into preference (email_hash, topic, wanted, at)
          select $2, topic, wanted, at from preference where email_hash = $1 and not wanted

@@ -26,10 +26,13 @@ pub struct Begin<'a> {
     pub marketing: bool,
     /// To this purpose.
     pub purpose: &'a str,
+    /// What the mail is about; empty: nothing that can be turned off.
+    pub topic: &'a str,
 }
 
 /// The last look before DATA, and the mark that DATA begins, in one statement under the lock of the contact: still queued,
-/// still ours, nobody said stop or took his consent back, the journey goes on, mails go out at all. False: not this one any more.
+/// still ours, nobody said stop, took his consent back or turned the topic off, the journey goes on for him and for all, mails
+/// go out at all. False: not this one any more.
 ///
 /// # Errors
 /// As the database says.
@@ -41,6 +44,9 @@ pub async fn begin(connection: &mut PgConnection, begin: &Begin<'_>) -> Result<b
                  and ($6 or s.reason <> 'unsubscribed'))
              and (not $6 or exists (
                  select from consent c where c.email_hash = m.email_hash and c.purpose = $7 and c.given))
+             and not exists (select from preference p
+                 where p.email_hash = m.email_hash and p.topic = $8 and not p.wanted)
+             and not exists (select from journey_state j where j.journey_id = m.journey_id and j.paused)
              and not exists (select from sending where paused)
              and (m.enrollment_id is null or exists (
                  select from enrollment e where e.enrollment_id = m.enrollment_id and e.state = 1))",
@@ -52,6 +58,7 @@ pub async fn begin(connection: &mut PgConnection, begin: &Begin<'_>) -> Result<b
     .bind(begin.links)
     .bind(begin.marketing)
     .bind(begin.purpose)
+    .bind(begin.topic)
     .execute(connection)
     .await?;
     Ok(done.rows_affected() == 1)

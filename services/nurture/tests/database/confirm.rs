@@ -130,4 +130,7 @@ async fn a_journey_with_a_purpose_of_its_own_is_confirmed_and_stopped_by_it() {
     let acts = world.acts().await;
     assert_eq!(acts[0].consent.keys().collect::<Vec<_>>(), ["marketing_email", "newsletter"]);
     assert_eq!(acts[1].consent, [("newsletter".to_owned(), true)].into());
+    // Our own word of the stop, heard only now.
+    world.deliver(vec![happened(engaged(1, 2, "unsubscribed", &[]), at(NOW))]).await;
+    assert_eq!(world.count(STOPPED).await, 0);
 }

@@ -8,6 +8,7 @@ mod drain;
 mod erasure;
 mod former_address;
 mod journeys;
+mod last_look;
 mod ledger;
 mod retention;
 mod sample_mail;

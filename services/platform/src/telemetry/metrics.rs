@@ -203,7 +203,7 @@ pub const RPC_SERVER_CALL_DURATION: Metric = histogram(
 /// Many invalid ones are somebody who guesses.
 pub const ACCESS_REFUSED: Metric =
     counter("leadflow.access.refused", "{request}", &["reason"], "Requests without a valid key");
-/// 1 while the broker or the database cannot be reached, else 0 (gauge).
+/// 1 while the broker, the database or the mail relay does not do what it is asked, else 0 (gauge).
 pub const OUTAGE: Metric = gauge(
     "leadflow.outage",
     "{outage}",
