@@ -1,11 +1,11 @@
 //! Leads on topic `lead`, as qualification would tell of them: open, with an address and consent, one event each.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use futures::{StreamExt as _, TryStreamExt as _};
-use leadflow_proto::qualification::v1::lead_event::Fact;
-use leadflow_proto::qualification::v1::{Consent, Contact, LeadEvent, LeadOpened, LeadSnapshot};
-use leadflow_stand::Stand;
+use leadflow_proto::qualification::v1::LeadEvent;
+use leadflow_stand::{OpenLead, Stand};
 use prost::Message as _;
 use rdkafka::ClientConfig;
 use rdkafka::producer::{FutureProducer, FutureRecord};
@@ -41,37 +41,13 @@ pub(crate) async fn produce(stand: &Stand, seed: u64, leads: u32) -> anyhow::Res
 }
 
 fn opened(seed: u64, number: u32) -> LeadEvent {
-    let lead_id = Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("bench-{seed}-{number}").as_bytes());
-    let id = |name: &str| Uuid::new_v5(&lead_id, name.as_bytes()).to_string();
-    let now = traffic::now();
-    let at = Some(pbjson_types::Timestamp { seconds: now.as_second(), nanos: now.subsec_nanosecond() });
-    let contact = Contact {
+    let lead = OpenLead {
+        lead_id: Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("bench-{seed}-{number}").as_bytes()),
         email: format!("lead-{seed}-{number}@buyer.example"),
-        given_name: format!("Person {number}"),
         name: format!("Person {number}"),
-        company: format!("Company {}", number % 997),
         time_zone: "Europe/Berlin".to_owned(),
-        ..Contact::default()
+        at: traffic::now(),
+        traits: HashMap::new(),
     };
-    let consent =
-        Consent { purpose: "marketing_email".to_owned(), given: true, occurred_at: at, event_id: id("consent") };
-    let lead = LeadSnapshot {
-        person_id: id("person"),
-        stage: "open".to_owned(),
-        fit_grade: "B".to_owned(),
-        contact: Some(contact),
-        consents: vec![consent],
-        ..LeadSnapshot::default()
-    };
-    LeadEvent {
-        event_id: id("opened"),
-        lead_id: lead_id.to_string(),
-        sequence: 1,
-        incarnation: 1,
-        occurred_at: at,
-        r#type: "leadflow.lead.opened.v1".to_owned(),
-        lead: Some(lead),
-        fact: Some(Fact::Opened(LeadOpened { historical: false })),
-        ..LeadEvent::default()
-    }
+    lead.event()
 }

@@ -10,6 +10,7 @@ mod faults;
 mod mail;
 mod oracle;
 mod plan;
+mod psql;
 mod sales;
 mod team;
 mod timers;

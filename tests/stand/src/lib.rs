@@ -2,6 +2,7 @@
 //! figures; the binary under test is the one that users run.
 
 mod configuration;
+mod lead;
 mod process;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use leadflow_simulator::door::Doors;
 use leadflow_simulator::setup::{self, Authorized};
 use tokio::process::Command;
 
+pub use lead::OpenLead;
 pub use process::Process;
 
 /// One process of the deployment.

@@ -6,7 +6,6 @@
 //! others are short: a lease is 155 s of that clock and 5 s of ours, an honest attempt takes half. Claims last as long.
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -14,6 +13,7 @@ use leadflow_mailbox::{Fault, Script};
 use leadflow_stand::{Plan, Process, RoleProcess, Stand};
 
 use super::MailArguments;
+use crate::psql::ask;
 
 /// Every process that faults may hit.
 pub(super) const PROCESSES: [RoleProcess; 2] =
@@ -58,8 +58,8 @@ impl Deployment {
 
     async fn set_up(&mut self) -> anyhow::Result<()> {
         let database = self.stand.service("NURTURE_DATABASE_URL").to_owned();
-        psql(&database, WATCH).await.context("watch the marks")?;
-        psql(&database, &faster()).await.context("speed up the clock")?;
+        ask(&database, WATCH).await.context("watch the marks")?;
+        ask(&database, &faster()).await.context("speed up the clock")?;
         self.relay.start()?;
         self.stand.start(&[0, 1])?;
         self.stand.wait_ready(&[0, 1], Duration::from_secs(60)).await?;
@@ -83,19 +83,6 @@ impl Deployment {
 /// Where the relay keeps mails and log.
 pub(super) fn relay_folder(folder: &Path) -> PathBuf {
     folder.join("relay")
-}
-
-/// `psql -c SQL`: what it printed.
-pub(super) async fn psql(url: &str, sql: &str) -> anyhow::Result<String> {
-    let output = tokio::process::Command::new("psql")
-        .args(["-X", "-Atq", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", sql])
-        .stdin(Stdio::null())
-        .output()
-        .await
-        .context("psql could not be started")?;
-    let error = String::from_utf8_lossy(&output.stderr);
-    anyhow::ensure!(output.status.success(), "psql: {error}");
-    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 /// Replaces the clock of the schema by one that starts at the time `expression` and runs ahead.

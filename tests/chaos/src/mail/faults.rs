@@ -6,10 +6,11 @@ use leadflow_stand::Stand;
 use nix::sys::signal::Signal;
 use tokio::time::Instant;
 
-use super::deployment::{LEASE, PROCESSES, psql};
+use super::deployment::{LEASE, PROCESSES};
 use super::journal::{Incident, IncidentKind, Journal, now};
 use super::plan::Fault;
 use super::produce::Progress;
+use crate::psql::ask;
 
 /// No honest mail is in DATA for so long: what still is after it belongs to the process that stands still.
 const HONEST: Duration = Duration::from_millis(3000);
@@ -116,7 +117,7 @@ impl<'a> Breaker<'a> {
     async fn wait_for_mails(&self) -> anyhow::Result<()> {
         for _ in 0..50 {
             let sql = "select count(*) from message where state = 2";
-            if psql(self.stand.service("NURTURE_DATABASE_URL"), sql).await?.parse::<u32>()? >= 4 {
+            if ask(self.stand.service("NURTURE_DATABASE_URL"), sql).await?.parse::<u32>()? >= 4 {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -131,7 +132,7 @@ impl<'a> Breaker<'a> {
                  and b.at between timestamptz '{since}' - interval '{} milliseconds' and '{since}'",
             HONEST.as_millis()
         );
-        Ok(psql(self.stand.service("NURTURE_DATABASE_URL"), &sql).await?.parse()?)
+        Ok(ask(self.stand.service("NURTURE_DATABASE_URL"), &sql).await?.parse()?)
     }
 
     fn wake_in_time(&mut self) -> anyhow::Result<()> {

@@ -1,17 +1,16 @@
 //! Leads as qualification would tell of them: one event each on topic `lead`, at a rate.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use jiff::Timestamp;
-use leadflow_proto::qualification::v1::lead_event::Fact;
-use leadflow_proto::qualification::v1::{Consent, Contact, LeadEvent, LeadOpened, LeadSnapshot};
+use leadflow_proto::qualification::v1::LeadEvent;
+use leadflow_stand::OpenLead;
 use prost::Message as _;
 use rdkafka::ClientConfig;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use tokio::sync::mpsc;
-use uuid::Uuid;
 
 use super::journal::now;
 use super::people::Person;
@@ -53,41 +52,15 @@ pub(super) async fn produce(
     Ok(())
 }
 
-/// An open lead that has allowed marketing mails.
+/// As qualification would tell of him.
 fn opened(person: &Person) -> LeadEvent {
-    let at = Some(proto_time(now()));
-    let id = |name: &str| Uuid::new_v5(&person.lead_id, name.as_bytes()).to_string();
-    let name = format!("Person {}", person.number);
-    let contact = Contact {
+    let lead = OpenLead {
+        lead_id: person.lead_id,
         email: person.email.clone(),
-        given_name: name.clone(),
-        name,
+        name: format!("Person {}", person.number),
         time_zone: "Europe/Berlin".to_owned(),
-        ..Contact::default()
+        at: now(),
+        traits: HashMap::new(),
     };
-    let consent =
-        Consent { purpose: "marketing_email".to_owned(), given: true, occurred_at: at, event_id: id("consent") };
-    let lead = LeadSnapshot {
-        person_id: id("person"),
-        stage: "open".to_owned(),
-        fit_grade: "B".to_owned(),
-        contact: Some(contact),
-        consents: vec![consent],
-        ..LeadSnapshot::default()
-    };
-    LeadEvent {
-        event_id: id("opened"),
-        lead_id: person.lead_id.to_string(),
-        sequence: 1,
-        incarnation: 1,
-        occurred_at: at,
-        r#type: "leadflow.lead.opened.v1".to_owned(),
-        lead: Some(lead),
-        fact: Some(Fact::Opened(LeadOpened { historical: false })),
-        ..LeadEvent::default()
-    }
-}
-
-fn proto_time(at: Timestamp) -> pbjson_types::Timestamp {
-    pbjson_types::Timestamp { seconds: at.as_second(), nanos: at.subsec_nanosecond() }
+    lead.event()
 }

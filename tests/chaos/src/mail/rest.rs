@@ -9,7 +9,8 @@ use leadflow_proto::nurture::v1::nurture_admin_service_client::NurtureAdminServi
 use leadflow_simulator::setup;
 use leadflow_stand::Stand;
 
-use super::deployment::{clock_from, psql};
+use super::deployment::clock_from;
+use crate::psql::ask;
 
 const PATIENCE: Duration = Duration::from_mins(15);
 
@@ -26,7 +27,7 @@ pub(super) async fn wait_until_settled(stand: &mut Stand, expected: u64) -> anyh
         }
         let late = tokio::time::Instant::now() >= deadline;
         anyhow::ensure!(!late, "{all} of {expected} mails in the ledger, {open} not settled after {PATIENCE:?}");
-        psql(stand.service("NURTURE_DATABASE_URL"), &jump()).await.context("move the clock")?;
+        ask(stand.service("NURTURE_DATABASE_URL"), &jump()).await.context("move the clock")?;
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
 }

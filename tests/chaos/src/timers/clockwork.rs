@@ -6,9 +6,10 @@ use std::time::Duration;
 use leadflow_stand::Stand;
 use tokio::time::Instant;
 
-use super::deployment::{PROCESSES, ask, database, running_clock};
+use super::deployment::{PROCESSES, database, running_clock};
 use super::kills::{self, Journal, Kill, Killed};
 use super::timetable::{HOURS, Hour};
+use crate::psql::ask;
 
 /// Between two lines about how far it is.
 const LINE_EVERY: Duration = Duration::from_secs(5);

@@ -1,16 +1,14 @@
 //! What is put under fire: two processes of nurture and a clock of their schema that first stands and then runs ahead. No
 //! mail goes out: sending is paused, as an operator pauses it, so that what a step did is the row it left in the ledger.
 
-use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use leadflow_stand::{Plan, RoleProcess, Stand};
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::Command;
 
 use super::timetable::START;
 use super::{TimersArguments, journey, timetable};
+use crate::psql::ask;
 
 /// Every process that faults may hit.
 pub(super) const PROCESSES: [RoleProcess; 2] =
@@ -53,35 +51,6 @@ async fn set_up(stand: &mut Stand) -> anyhow::Result<()> {
 /// Address of the schema.
 pub(super) fn database(stand: &Stand) -> &str {
     stand.service("NURTURE_DATABASE_URL")
-}
-
-/// `psql -c SQL`: what it printed.
-pub(super) async fn ask(url: &str, sql: &str) -> anyhow::Result<String> {
-    let output = psql(url, sql).output().await.context("psql could not be started")?;
-    let error = String::from_utf8_lossy(&output.stderr);
-    anyhow::ensure!(output.status.success(), "psql: {error}");
-    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
-}
-
-/// The columns of each row of a query, one row after the other: a million of them need no memory.
-pub(super) async fn each_row(
-    url: &str,
-    query: &str,
-    mut row: impl FnMut(&[&str]) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
-    let mut child = psql(url, &format!("copy ({query}) to stdout")).stdout(Stdio::piped()).spawn()?;
-    let mut lines = BufReader::new(child.stdout.take().context("psql has no output")?).lines();
-    while let Some(line) = lines.next_line().await? {
-        row(&line.split('\t').collect::<Vec<_>>())?;
-    }
-    anyhow::ensure!(child.wait().await?.success(), "psql: {query} failed");
-    Ok(())
-}
-
-fn psql(url: &str, sql: &str) -> Command {
-    let mut command = Command::new("psql");
-    command.args(["-X", "-Atq", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", sql]).stdin(Stdio::null()).kill_on_drop(true);
-    command
 }
 
 /// The clock of the schema stands at the moment of entry.

@@ -13,8 +13,9 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::deployment::{PROCESSES, ask, database};
+use super::deployment::{PROCESSES, database};
 use super::timetable::HOURS;
+use crate::psql::ask;
 
 /// File of [`Killed`] in the folder of a run.
 pub(super) const KILLS: &str = "kills.jsonl";

@@ -20,6 +20,7 @@ use tokio::process::Command;
 use tokio::time::Instant;
 
 use self::clockwork::Clockwork;
+use crate::psql;
 
 /// Kept by the driver before the clock runs: when the timers would wake whom.
 const KEEP_WAKES: &str = "create table chaos_wake as select lead_id, wake_at from enrollment";
@@ -75,7 +76,7 @@ async fn under_fire(arguments: &TimersArguments, stand: &mut Stand) -> anyhow::R
     let mut clockwork = Clockwork { stand, speed: speed.max(1), journal, start, patience, kills };
     tokio::try_join!(produce::produce(&brokers, &people, &ways), clockwork.wait_for_leads(leads, patience))?;
     drop(people);
-    deployment::ask(deployment::database(clockwork.stand), KEEP_WAKES).await.context("keep what is due")?;
+    psql::ask(deployment::database(clockwork.stand), KEEP_WAKES).await.context("keep what is due")?;
     clockwork.run().await
 }
 

@@ -6,12 +6,11 @@ use std::time::Duration;
 use anyhow::Context as _;
 use futures::{StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
-use leadflow_proto::qualification::v1::lead_event::Fact;
-use leadflow_proto::qualification::v1::{Consent, Contact, LeadEvent, LeadOpened, LeadSnapshot};
+use leadflow_proto::qualification::v1::LeadEvent;
+use leadflow_stand::OpenLead;
 use prost::Message as _;
 use rdkafka::ClientConfig;
 use rdkafka::producer::{FutureProducer, FutureRecord};
-use uuid::Uuid;
 
 use super::people::Person;
 use super::timetable::{START, Way};
@@ -39,42 +38,16 @@ pub(super) async fn produce(brokers: &str, people: &[Person], ways: &[Way]) -> a
     told.buffer_unordered(AT_ONCE).try_collect::<()>().await.context("a lead could not be told of")
 }
 
-/// An open lead that has allowed marketing mails.
+/// As qualification would tell of him.
 fn opened(person: &Person, way: &Way, at: Timestamp) -> LeadEvent {
-    let at = Some(pbjson_types::Timestamp { seconds: at.as_second(), nanos: at.subsec_nanosecond() });
-    let id = |name: &str| Uuid::new_v5(&person.lead_id, name.as_bytes()).to_string();
-    let name = format!("Person {}", person.number);
-    let contact = Contact {
+    let date = (!person.date.is_empty()).then(|| ("date".to_owned(), person.date.clone()));
+    let lead = OpenLead {
+        lead_id: person.lead_id,
         email: person.email(),
-        given_name: name.clone(),
-        name,
+        name: format!("Person {}", person.number),
         time_zone: person.zone.to_owned(),
-        ..Contact::default()
+        at,
+        traits: date.into_iter().chain([("way".to_owned(), way.id.clone())]).collect(),
     };
-    let consent =
-        Consent { purpose: "marketing_email".to_owned(), given: true, occurred_at: at, event_id: id("consent") };
-    let mut traits = vec![("way".to_owned(), way.id.clone())];
-    if !person.date.is_empty() {
-        traits.push(("date".to_owned(), person.date.clone()));
-    }
-    let lead = LeadSnapshot {
-        person_id: id("person"),
-        stage: "open".to_owned(),
-        fit_grade: "B".to_owned(),
-        contact: Some(contact),
-        traits: traits.into_iter().collect(),
-        consents: vec![consent],
-        ..LeadSnapshot::default()
-    };
-    LeadEvent {
-        event_id: id("opened"),
-        lead_id: person.lead_id.to_string(),
-        sequence: 1,
-        incarnation: 1,
-        occurred_at: at,
-        r#type: "leadflow.lead.opened.v1".to_owned(),
-        lead: Some(lead),
-        fact: Some(Fact::Opened(LeadOpened { historical: false })),
-        ..LeadEvent::default()
-    }
+    lead.event()
 }

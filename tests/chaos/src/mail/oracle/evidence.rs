@@ -16,12 +16,13 @@ use leadflow_proto::nurture::v1::{
 use leadflow_simulator::setup::{self, Authorized};
 use uuid::Uuid;
 
-use super::super::deployment::{psql, relay_folder};
+use super::super::deployment::relay_folder;
 use super::super::journal::{Answered, INCIDENTS, Incident, STOPS};
 use super::super::people::{self, Person};
 use super::MailOracleArguments;
 use crate::acks;
 use crate::oracle::topics::{Sequenced, sequenced};
+use crate::psql::ask;
 
 /// Requests in flight.
 const AT_ONCE: usize = 8;
@@ -162,7 +163,7 @@ async fn suppressed(channel: &Authorized, people: &[Person], stops: &[Answered])
 async fn begins() -> anyhow::Result<BTreeMap<Uuid, Vec<Begin>>> {
     let sql = "select message_id, (extract(epoch from at) * 1000000)::bigint, after_stop from chaos_begin order by at";
     let mut begins: BTreeMap<Uuid, Vec<Begin>> = BTreeMap::new();
-    for line in psql(&std::env::var("CHAOS_DATABASE_URL")?, sql).await?.lines() {
+    for line in ask(&std::env::var("CHAOS_DATABASE_URL")?, sql).await?.lines() {
         let mut fields = line.split('|');
         let mut field = || fields.next().context("a row of chaos_begin lacks a column");
         let (id, at, after_stop) = (Uuid::parse_str(field()?)?, field()?.parse()?, field()? == "t");

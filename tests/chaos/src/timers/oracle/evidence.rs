@@ -9,12 +9,12 @@ use leadflow_proto::nurture::v1::NurtureEvent;
 use leadflow_proto::nurture::v1::nurture_event::Fact;
 use uuid::Uuid;
 
-use super::super::deployment::each_row;
 use super::super::kills::{KILLS, Killed};
 use super::super::people::{self, Person};
 use super::super::timetable::{self, Way};
 use super::{TimersOracleArguments, expect, topic};
 use crate::acks;
+use crate::psql::each_row;
 
 /// Everything.
 #[derive(Clone, Debug, Default)]

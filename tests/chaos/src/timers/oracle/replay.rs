@@ -6,9 +6,10 @@ use leadflow_nurture::domain::decision::{Replay, replay};
 use leadflow_nurture::journeys;
 use uuid::Uuid;
 
-use super::super::deployment::{JOURNEY, each_row};
+use super::super::deployment::JOURNEY;
 use super::TimersOracleArguments;
 use crate::oracle::Finding;
+use crate::psql::each_row;
 
 /// So many are executed, about.
 const SAMPLE: f64 = 6_000.0;
