@@ -1,4 +1,4 @@
-//! For tests against real parts: a database of a test's own, topics of a test's own, a clock that can be moved. Behind the
+//! For tests against real parts: a database of a test's own, topics of a test's own, a clock that can be moved, a collector of what is exported. Behind the
 //! feature `testing`; nothing of it is in a release.
 //!
 //! Both servers are found through the environment: `LEADFLOW_TEST_DATABASE_ADMIN_URL` (a superuser, because databases and
@@ -6,9 +6,11 @@
 //! `Database` of the test (`Database::switches`), so tests in one process do not disturb each other.
 
 pub mod clock;
+mod collector;
 mod database;
 mod kafka;
 
+pub use collector::Collector;
 pub use database::TestDatabase;
 pub use kafka::TestKafka;
 

@@ -1,7 +1,6 @@
 //! What a process tells about itself. Logs, metrics and traces are set up once in a process, so each test here starts this
 //! program again and runs one `child` test in it.
 
-mod collector;
 mod logs;
 mod metrics;
 mod traces;

@@ -1,6 +1,6 @@
 //! Canaries: people whose every word is unmistakable go through everything that nurture does, and then nothing of them may
 //! stand in a log line (both formats, at debug), a span, a pushed log line, a metric, or a record of the topic `nurture`.
-//! `story` and `comes_back` are what happens to them, with the endpoints and the relay of `endpoints`; `collector` is what is exported, `search`
+//! `story` and `comes_back` are what happens to them, with the endpoints and the relay of `endpoints`; `search` is
 //! how a word is known whatever it was wrapped in.
 //!
 //! Logs and traces are set up once in a process, so each test starts this program again and runs its `child` in it.
@@ -8,7 +8,6 @@
 //! It can fail: what is searched must hold a word that was said into it, `search` has a table of wrappings of its own, and
 //! with `tracing::debug!("to {to}")` in `services/nurture/src/sender/deliver.rs` both tests name that line.
 
-mod collector;
 mod comes_back;
 mod endpoints;
 mod people;
@@ -19,8 +18,8 @@ use std::process::{Command, Output};
 
 use leadflow_platform::run::Tasks;
 use leadflow_platform::telemetry::{self, LogFormat, TelemetryConfig, trace};
+use leadflow_platform::testing::Collector;
 
-use crate::collector::Collector;
 use crate::search::{Needles, sightings};
 
 /// How lines look in the child.
@@ -65,6 +64,11 @@ fn nobody_stands_in_lines_of_text() {
     nobody_stands_in_the_log("text");
 }
 
+/// A line for each, whatever attribute a text stands in.
+fn each(things: &[impl std::fmt::Debug]) -> String {
+    things.iter().map(|thing| format!("{thing:?}\n")).collect()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 #[ignore = "run as a child"]
 async fn child() {
@@ -89,10 +93,10 @@ async fn child() {
     for (what, text, must_hold) in [
         ("metrics", metrics.as_str(), "leadflow_nurture_messages_total{"),
         ("facts", facts.as_str(), "leadflow.nurture.message_failed.v1"),
-        ("spans", &collector.spans(), "GET /c/{token}"),
-        ("spans", &collector.spans(), HEARD),
-        ("lines", &collector.lines(), HEARD),
-        ("pushed metrics", &collector.metrics(), "leadflow.decisions"),
+        ("spans", &each(&collector.spans()), "GET /c/{token}"),
+        ("spans", &each(&collector.spans()), HEARD),
+        ("lines", &each(&collector.lines()), HEARD),
+        ("pushed metrics", &each(&collector.metrics()), "leadflow.decisions"),
     ] {
         assert!(text.contains(must_hold), "{what} were seen: {must_hold} in {} bytes", text.len());
         let found = sightings(&needles, text);

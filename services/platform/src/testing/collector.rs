@@ -1,11 +1,7 @@
-//! A collector that keeps what it gets.
+//! An OpenTelemetry collector on a free port that keeps what it gets.
 
 use std::sync::{Arc, Mutex};
 
-use leadflow_platform::grpc::GrpcServices;
-use leadflow_platform::health::Health;
-use leadflow_platform::run::Tasks;
-use leadflow_platform::server::{self, Limits};
 use opentelemetry_proto::tonic::collector::logs::v1::logs_service_server::{LogsService, LogsServiceServer};
 use opentelemetry_proto::tonic::collector::logs::v1::{ExportLogsServiceRequest, ExportLogsServiceResponse};
 use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{
@@ -14,26 +10,37 @@ use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::
 use opentelemetry_proto::tonic::collector::metrics::v1::{ExportMetricsServiceRequest, ExportMetricsServiceResponse};
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
-use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
+use opentelemetry_proto::tonic::metrics::v1::Metric;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use tonic::{Request, Response, Status};
 
+use crate::grpc::GrpcServices;
+use crate::health::Health;
+use crate::run::Tasks;
+use crate::server::{self, Limits};
+
+/// Batches of lines at debug are larger than calls usually are.
+const LARGE: usize = 64 << 20;
+
 /// What came so far.
-#[derive(Clone, Default)]
-pub(crate) struct Collector {
+#[derive(Clone, Debug, Default)]
+pub struct Collector {
     spans: Arc<Mutex<Vec<Span>>>,
     lines: Arc<Mutex<Vec<LogRecord>>>,
-    metrics: Arc<Mutex<Vec<String>>>,
+    metrics: Arc<Mutex<Vec<Metric>>>,
 }
 
 impl Collector {
-    /// Starts on a free port; gives its address as an endpoint.
-    pub(crate) async fn start(&self, tasks: &Tasks) -> String {
+    /// Starts; gives its address as an endpoint.
+    ///
+    /// # Panics
+    /// If there is no free port.
+    pub async fn start(&self, tasks: &Tasks) -> String {
         let router = GrpcServices::new()
-            .add(TraceServiceServer::new(self.clone()))
-            .add(LogsServiceServer::new(self.clone()))
-            .add(MetricsServiceServer::new(self.clone()))
+            .add(TraceServiceServer::new(self.clone()).max_decoding_message_size(LARGE))
+            .add(LogsServiceServer::new(self.clone()).max_decoding_message_size(LARGE))
+            .add(MetricsServiceServer::new(self.clone()).max_decoding_message_size(LARGE))
             .into_router(tasks, &Health::new())
             .expect("routes");
         let listener = server::bind(([127, 0, 0, 1], 0).into()).await.expect("a free port");
@@ -43,16 +50,31 @@ impl Collector {
         endpoint
     }
 
-    pub(crate) fn spans(&self) -> Vec<Span> {
+    /// Every span so far.
+    ///
+    /// # Panics
+    /// If a call panicked.
+    #[must_use]
+    pub fn spans(&self) -> Vec<Span> {
         self.spans.lock().expect("the spans").clone()
     }
 
-    pub(crate) fn lines(&self) -> Vec<LogRecord> {
+    /// Every pushed log line so far.
+    ///
+    /// # Panics
+    /// If a call panicked.
+    #[must_use]
+    pub fn lines(&self) -> Vec<LogRecord> {
         self.lines.lock().expect("the lines").clone()
     }
 
-    pub(crate) fn metrics(&self) -> Vec<String> {
-        self.metrics.lock().expect("the names").clone()
+    /// Every pushed metric so far, as often as it came.
+    ///
+    /// # Panics
+    /// If a call panicked.
+    #[must_use]
+    pub fn metrics(&self) -> Vec<Metric> {
+        self.metrics.lock().expect("the metrics").clone()
     }
 }
 
@@ -87,21 +109,7 @@ impl MetricsService for Collector {
         request: Request<ExportMetricsServiceRequest>,
     ) -> Result<Response<ExportMetricsServiceResponse>, Status> {
         let metrics = request.into_inner().resource_metrics.into_iter().flat_map(|metrics| metrics.scope_metrics);
-        let names = metrics.flat_map(|metrics| metrics.metrics).map(|metric| metric.name);
-        self.metrics.lock().expect("the names").extend(names);
+        self.metrics.lock().expect("the metrics").extend(metrics.flat_map(|metrics| metrics.metrics));
         Ok(Response::new(Default::default()))
     }
-}
-
-pub(crate) fn attribute(span: &Span, name: &str) -> Option<String> {
-    let value = span.attributes.iter().find(|attribute| attribute.key == name)?.value.clone()?.value?;
-    Some(match value {
-        Value::StringValue(text) => text,
-        Value::IntValue(number) => number.to_string(),
-        other => format!("{other:?}"),
-    })
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
