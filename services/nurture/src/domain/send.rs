@@ -131,7 +131,7 @@ pub fn decide(facts: &SendFacts, now_us: i64) -> SendOutcome {
 /// Why it may never be sent.
 fn forbidden(facts: &SendFacts) -> Option<&str> {
     let marketing = facts.purpose != "transactional";
-    if facts.suppression == "erased" {
+    if marketing && facts.suppression == "erased" {
         return Some("erased");
     }
     if !facts.addressed {
@@ -139,7 +139,8 @@ fn forbidden(facts: &SendFacts) -> Option<&str> {
     }
     match facts.suppression.as_str() {
         "" => {}
-        "unsubscribed" if !marketing => {}
+        // Whoever comes back by himself gets an answer to what he asks: without it nobody could ask him to confirm.
+        "unsubscribed" | "erased" if !marketing => {}
         reason => return Some(reason),
     }
     if stage::is_closed(&facts.stage) {
@@ -267,6 +268,8 @@ mod tests {
         let mut facts = facts();
         transactional(&mut facts);
         facts.suppression = "unsubscribed".to_owned();
+        assert_eq!(decide(&facts, now()).result, "send");
+        facts.suppression = "erased".to_owned();
         assert_eq!(decide(&facts, now()).result, "send");
         facts.suppression = "complaint".to_owned();
         assert_eq!(decide(&facts, now()).reason, "complaint");

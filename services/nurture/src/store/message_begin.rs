@@ -41,7 +41,7 @@ pub async fn begin(connection: &mut PgConnection, begin: &Begin<'_>) -> Result<b
         "update message m set state = 2, sending_at = $4, lease_until = $3, links = $5, attempt = attempt + 1
          where m.message_id = $1 and m.state = 1 and m.lease_owner = $2
              and not exists (select from suppression s where s.email_hash = m.email_hash
-                 and ($6 or s.reason <> 'unsubscribed'))
+                 and ($6 or s.reason not in ('unsubscribed', 'erased')))
              and (not $6 or exists (
                  select from consent c where c.email_hash = m.email_hash and c.purpose = $7 and c.given))
              and not exists (select from preference p

@@ -1,7 +1,9 @@
 //! Erasing somebody leaves numbers and a keyed hash, and nothing that says who it was.
 
 use leadflow_nurture::mail::LinkKind;
+use leadflow_proto::qualification::v1 as lead;
 use sqlx::Row as _;
+use uuid::Uuid;
 
 use crate::door::{message_of, open};
 use crate::support::*;
@@ -56,6 +58,34 @@ async fn after_an_erasure_nothing_says_who_it_was_and_nobody_is_mailed_again() {
     world.deliver(vec![again]).await;
     world.settle().await;
     assert_eq!(world.ledger(3).await, ["hello 1 skipped(erased)"]);
+}
+
+/// An old file brings nobody back, but he himself can come back: he is asked, and his yes lifts it.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_was_erased_and_asks_again_is_asked_to_confirm() {
+    let world = World::new().await;
+    world.publish(&two_mails()).await;
+    let ask = journey(
+        "purpose: transactional\nentry: { event: { kind: form } }",
+        "  - id: ask\n    email: { template: hello }",
+    );
+    world.publish(&ask.replace("name: warm-up", "name: ask")).await;
+    world.start_sender();
+    world.deliver(vec![opened(1), erased(1, 2)]).await;
+    let own = |mut event: lead::LeadEvent| {
+        event.lead.as_mut().unwrap().contact.as_mut().unwrap().email = email(1);
+        event
+    };
+    world.deliver(vec![own(opened(2)), own(engaged(2, 2, "form", &[]))]).await;
+    world.settle().await;
+    assert_eq!(world.ledger(2).await, ["ask 1 sent", "hello 1 skipped(erased)"]);
+    let door = open(&world).await;
+    let asked = "select message_id from message where step = 'ask'";
+    let message_id: Uuid = sqlx::query_scalar(asked).fetch_one(world.database.pool()).await.unwrap();
+    world.pass(1).await;
+    let url = door.url(&world, "d", LinkKind::Confirm, message_id, 0);
+    assert_eq!(door.client.post(&url).body("action=confirm").send().await.unwrap().status(), 200);
+    assert_eq!(world.count("select count(*) from suppression").await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
